@@ -1,0 +1,57 @@
+import type { TensorType } from '../ir/graph.js';
+import { broadcastShapes, inferBinary, reduceToShape, referenceBinary } from './broadcast.js';
+import { activationToOnnx, activationToTfjs, applyActivation, type Fusable } from './fused-activation.js';
+import { LATER, type OpDef, type RefTensor } from './op-def.js';
+
+/** Element-wise sum with numpy broadcasting. */
+export const add: OpDef<Fusable> = {
+  kind: 'add',
+  summary: 'element-wise sum with broadcasting',
+  role: 'network',
+  fusesActivation: true,
+  inPlace: [0, 1],
+
+  inferShape: (inputs) => inferBinary('add', inputs),
+  macs: () => 0,
+  reference: ([a, b], attrs) => {
+    const shape = broadcastShapes('add', (a as RefTensor).shape, (b as RefTensor).shape);
+    return [
+      applyActivation(
+        referenceBinary(a as RefTensor, b as RefTensor, shape, (x, y) => x + y),
+        attrs.activation,
+      ),
+    ];
+  },
+  vjp(sink, { inputs, gradients, needs }) {
+    const [a, b] = inputs as [string, string];
+    const g = gradients[0] as string;
+    return [
+      needs[0] ? reduceToShape(sink, g, sink.type(a).shape) : undefined,
+      needs[1] ? reduceToShape(sink, g, sink.type(b).shape) : undefined,
+    ];
+  },
+  toOnnx(e, attrs) {
+    const rank = e.outputType(0).shape.length;
+    return [
+      activationToOnnx(e, e.add('Add', [e.broadcastInput(0, rank), e.broadcastInput(1, rank)]), attrs.activation),
+    ];
+  },
+  toTfjs: (tf, inputs, attrs) => {
+    const [a, b] = inputs as [import('@tensorflow/tfjs-core').Tensor, import('@tensorflow/tfjs-core').Tensor];
+    return [activationToTfjs(tf, tf.add(a, b), attrs.activation)];
+  },
+  tflite: {
+    decode: {
+      ADD: (op, sink) =>
+        sink.emitFused(
+          'add',
+          op.inputs.map((t) => (t as TensorType & { id: string }).id),
+          {},
+        ),
+    },
+    encode: LATER.encode,
+  },
+  int8: LATER.int8,
+  emitC: LATER.emitC,
+  edgeTpu: [],
+};

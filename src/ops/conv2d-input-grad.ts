@@ -1,0 +1,212 @@
+import type * as tfjs from '@tensorflow/tfjs-core';
+import { dims4, requireInputs, requireRank, shapeError } from './checks.js';
+import { GRADIENT_ONLY, type OpDef, type RefTensor } from './op-def.js';
+import { type ConvAttrs, checkConv, onnxPads, windowOutput } from './window.js';
+
+export interface Conv2dInputGradAttrs extends ConvAttrs {
+  /** Height and width of the convolution's input. */
+  readonly inputSize: readonly [number, number];
+}
+
+/** Gradient of conv2d with respect to its input: dy [N, oh, ow, O], filter [O, kh, kw, I] → [N, H, W, I]. */
+export const conv2dInputGrad: OpDef<Conv2dInputGradAttrs> = {
+  kind: 'conv2d_input_grad',
+  summary: 'gradient of conv2d with respect to its input',
+  role: 'gradient',
+
+  inferShape(inputs, attrs) {
+    const kind = 'conv2d_input_grad';
+    requireInputs(kind, inputs, 2);
+    checkConv(kind, attrs);
+    const [n, oh, ow, o] = requireRank(kind, inputs, 0, 4) as [number, number, number, number];
+    const [fo, kh, kw, i] = requireRank(kind, inputs, 1, 4) as [number, number, number, number];
+    const [h, w] = attrs.inputSize;
+    const [top, bottom, left, right] = attrs.pads;
+    if (
+      o !== fo ||
+      windowOutput(kind, h, kh, attrs.strides[0], attrs.dilations[0], top + bottom) !== oh ||
+      windowOutput(kind, w, kw, attrs.strides[1], attrs.dilations[1], left + right) !== ow
+    ) {
+      shapeError(kind, `the gradient does not belong to an input of ${h}x${w}`, inputs);
+    }
+    return [{ shape: [n, h, w, i], dtype: 'float32' }];
+  },
+
+  macs(inputs) {
+    const [n, oh, ow, o] = dims4(inputs[0]);
+    const [, kh, kw, i] = dims4(inputs[1]);
+    return n * oh * ow * o * kh * kw * i;
+  },
+
+  reference([dy, filter], attrs, [out]) {
+    const [n, oh, ow, o] = dims4(dy);
+    const [, kh, kw, c] = dims4(filter);
+    const [, h, w] = dims4(out);
+    const g = (dy as RefTensor).data;
+    const fs = (filter as RefTensor).data;
+    const dx = new Float64Array(n * h * w * c);
+    for (let b = 0; b < n; b++) {
+      for (let i = 0; i < oh; i++) {
+        for (let j = 0; j < ow; j++) {
+          for (let k = 0; k < o; k++) {
+            const gv = g[((b * oh + i) * ow + j) * o + k] as number;
+            for (let p = 0; p < kh; p++) {
+              const row = i * attrs.strides[0] - attrs.pads[0] + p * attrs.dilations[0];
+              if (row < 0 || row >= h) continue;
+              for (let q = 0; q < kw; q++) {
+                const col = j * attrs.strides[1] - attrs.pads[2] + q * attrs.dilations[1];
+                if (col < 0 || col >= w) continue;
+                const xi = ((b * h + row) * w + col) * c;
+                const fi = ((k * kh + p) * kw + q) * c;
+                for (let m = 0; m < c; m++) dx[xi + m] = (dx[xi + m] as number) + gv * (fs[fi + m] as number);
+              }
+            }
+          }
+        }
+      }
+    }
+    return [dx];
+  },
+
+  vjp(sink, { inputs, attrs, gradients, needs }) {
+    const [dy, filter] = inputs as [string, string];
+    const g = gradients[0] as string;
+    const { strides, pads, dilations } = attrs;
+    const [, kh, kw] = dims4(sink.type(filter));
+    return [
+      needs[0] ? sink.op('conv2d', [g, filter], { strides, pads, dilations }) : undefined,
+      needs[1] ? sink.op('conv2d_filter_grad', [g, dy], { strides, pads, dilations, kernelSize: [kh, kw] }) : undefined,
+    ];
+  },
+
+  toOnnx(e, attrs) {
+    const [, oh, ow] = dims4(e.inputType(0));
+    const [o, kh, kw, c] = dims4(e.inputType(1));
+    const [h, w] = attrs.inputSize;
+    const [sh, sw] = attrs.strides;
+    const [dh, dw] = attrs.dilations;
+    const [top, bottom, left, right] = attrs.pads;
+    const filter = e.constant(1) as Float32Array | undefined;
+    const mirrored = [
+      (kh - 1) * dh - top,
+      (kh - 1) * dh - bottom,
+      (kw - 1) * dw - left,
+      (kw - 1) * dw - right,
+    ] as const;
+    // A stride-1 gradient is a convolution with the rotated filter, several times faster than ConvTranspose.
+    if (sh === 1 && sw === 1 && filter && mirrored.every((p) => p >= 0)) {
+      const rotated = new Float32Array(filter.length);
+      for (let k = 0; k < o; k++)
+        for (let p = 0; p < kh; p++)
+          for (let q = 0; q < kw; q++)
+            for (let m = 0; m < c; m++)
+              rotated[((m * o + k) * kh + (kh - 1 - p)) * kw + (kw - 1 - q)] = filter[
+                ((k * kh + p) * kw + q) * c + m
+              ] as number;
+      return [
+        e.add('Conv', [e.input(0), e.floats([c, o, kh, kw], rotated)], {
+          kernel_shape: { ints: [kh, kw] },
+          strides: { ints: [1, 1] },
+          dilations: { ints: attrs.dilations },
+          pads: onnxPads(mirrored),
+        }),
+      ];
+    }
+    const reach = (out: number, stride: number, kernel: number, dilation: number, pad: number): number =>
+      (out - 1) * stride + (kernel - 1) * dilation + 1 - pad;
+    return [
+      e.add('ConvTranspose', [e.input(0), e.input(1)], {
+        kernel_shape: { ints: [kh, kw] },
+        strides: { ints: attrs.strides },
+        dilations: { ints: attrs.dilations },
+        pads: onnxPads(attrs.pads),
+        output_padding: { ints: [h - reach(oh, sh, kh, dh, top + bottom), w - reach(ow, sw, kw, dw, left + right)] },
+      }),
+    ];
+  },
+
+  toTfjs(tf, [dy, filter], attrs) {
+    const g = dy as tfjs.Tensor4D;
+    const f = filter as tfjs.Tensor4D;
+    const [n] = g.shape;
+    const [, kh, kw, c] = f.shape;
+    const [h, w] = attrs.inputSize;
+    const [top, bottom, left, right] = attrs.pads;
+    const mirrored = [kh - 1 - top, kh - 1 - bottom, kw - 1 - left, kw - 1 - right] as const;
+    const dense = attrs.dilations.every((d) => d === 1);
+    if (attrs.strides.every((s) => s === 1) && dense && mirrored.every((p) => p >= 0)) {
+      // Recomposed as a forward convolution: stock wasm has no fast input gradient.
+      const rotated = tf.transpose(tf.reverse(f, [1, 2]), [1, 2, 0, 3]);
+      const padded = tf.pad4d(g, [
+        [0, 0],
+        [mirrored[0], mirrored[1]],
+        [mirrored[2], mirrored[3]],
+        [0, 0],
+      ]);
+      return [tf.conv2d(padded, rotated as tfjs.Tensor4D, 1, 'valid')];
+    }
+    const hwio = tf.transpose(f, [1, 2, 3, 0]) as tfjs.Tensor4D;
+    const size: [number, number, number, number] = [n, h + top + bottom, w + left + right, c];
+    const full = dense
+      ? tf.conv2dTranspose(g, hwio, size, [...attrs.strides], 'valid')
+      : scatterDilated(tf, g, f, size, attrs);
+    return [tf.slice4d(full, [0, top, left, 0], [n, h, w, c])];
+  },
+
+  tflite: { decode: GRADIENT_ONLY, encode: GRADIENT_ONLY },
+  int8: GRADIENT_ONLY,
+  emitC: GRADIENT_ONLY,
+  edgeTpu: GRADIENT_ONLY,
+};
+
+/** Dilated input gradient on the padded input: one matrix product per kernel position, added where that position read. */
+function scatterDilated(
+  tf: typeof tfjs,
+  dy: tfjs.Tensor4D,
+  filter: tfjs.Tensor4D,
+  [n, h, w, c]: readonly [number, number, number, number],
+  attrs: ConvAttrs,
+): tfjs.Tensor4D {
+  const [, oh, ow, o] = dy.shape;
+  const [, kh, kw] = filter.shape;
+  const [sh, sw] = attrs.strides;
+  // Zero-insertion: dy spread over a grid of the stride.
+  const spread = (t: tfjs.Tensor4D): tfjs.Tensor4D => {
+    if (sh === 1 && sw === 1) return t;
+    const rows = tf.pad(tf.reshape(t, [n, oh, 1, ow, 1, o]), [
+      [0, 0],
+      [0, 0],
+      [0, sh - 1],
+      [0, 0],
+      [0, sw - 1],
+      [0, 0],
+    ]);
+    return tf.slice4d(
+      tf.reshape(rows, [n, oh * sh, ow * sw, o]) as tfjs.Tensor4D,
+      [0, 0, 0, 0],
+      [n, (oh - 1) * sh + 1, (ow - 1) * sw + 1, o],
+    );
+  };
+  const wide = spread(dy);
+  const [, wh, ww] = wide.shape;
+  const flat = tf.reshape(wide, [n * wh * ww, o]) as tfjs.Tensor2D;
+  let sum = tf.zeros([n, h, w, c]) as tfjs.Tensor4D;
+  for (let p = 0; p < kh; p++) {
+    for (let q = 0; q < kw; q++) {
+      const tap = tf.reshape(tf.slice4d(filter, [0, p, q, 0], [o, 1, 1, c]), [o, c]) as tfjs.Tensor2D;
+      const part = tf.reshape(tf.matMul(flat, tap), [n, wh, ww, c]) as tfjs.Tensor4D;
+      const top = p * attrs.dilations[0];
+      const left = q * attrs.dilations[1];
+      sum = tf.add(
+        sum,
+        tf.pad4d(part, [
+          [0, 0],
+          [top, h - top - wh],
+          [left, w - left - ww],
+          [0, 0],
+        ]),
+      );
+    }
+  }
+  return sum;
+}

@@ -1,0 +1,57 @@
+import type { TensorType } from '../ir/graph.js';
+import { broadcastShapes, inferBinary, reduceToShape, referenceBinary } from './broadcast.js';
+import { activationToOnnx, activationToTfjs, applyActivation, type Fusable } from './fused-activation.js';
+import { LATER, type OpDef, type RefTensor } from './op-def.js';
+
+/** Element-wise product with numpy broadcasting. */
+export const mul: OpDef<Fusable> = {
+  kind: 'mul',
+  summary: 'element-wise product with broadcasting',
+  role: 'network',
+  fusesActivation: true,
+  inPlace: [0, 1],
+
+  inferShape: (inputs) => inferBinary('mul', inputs),
+  macs: () => 0,
+  reference: ([a, b], attrs) => {
+    const shape = broadcastShapes('mul', (a as RefTensor).shape, (b as RefTensor).shape);
+    return [
+      applyActivation(
+        referenceBinary(a as RefTensor, b as RefTensor, shape, (x, y) => x * y),
+        attrs.activation,
+      ),
+    ];
+  },
+  vjp(sink, { inputs, gradients, needs }) {
+    const [a, b] = inputs as [string, string];
+    const g = gradients[0] as string;
+    return [
+      needs[0] ? reduceToShape(sink, sink.op('mul', [g, b]), sink.type(a).shape) : undefined,
+      needs[1] ? reduceToShape(sink, sink.op('mul', [g, a]), sink.type(b).shape) : undefined,
+    ];
+  },
+  toOnnx(e, attrs) {
+    const rank = e.outputType(0).shape.length;
+    return [
+      activationToOnnx(e, e.add('Mul', [e.broadcastInput(0, rank), e.broadcastInput(1, rank)]), attrs.activation),
+    ];
+  },
+  toTfjs: (tf, inputs, attrs) => {
+    const [a, b] = inputs as [import('@tensorflow/tfjs-core').Tensor, import('@tensorflow/tfjs-core').Tensor];
+    return [activationToTfjs(tf, tf.mul(a, b), attrs.activation)];
+  },
+  tflite: {
+    decode: {
+      MUL: (op, sink) =>
+        sink.emitFused(
+          'mul',
+          op.inputs.map((t) => (t as TensorType & { id: string }).id),
+          {},
+        ),
+    },
+    encode: LATER.encode,
+  },
+  int8: LATER.int8,
+  emitC: LATER.emitC,
+  edgeTpu: [],
+};

@@ -1,0 +1,70 @@
+/** What sum, mean and other reductions share. */
+import { elementCount, type Shape, type TensorType } from '../ir/graph.js';
+import { normalizeAxis, requireInputs, requireInts } from './checks.js';
+import type { OnnxEmitter, RefTensor } from './op-def.js';
+
+export interface ReductionAttrs {
+  /** Axes to reduce; negative ones count from the end. */
+  readonly axes: readonly number[];
+  readonly keepDims: boolean;
+}
+
+export function inferReduction(kind: string, inputs: readonly TensorType[], attrs: ReductionAttrs): TensorType[] {
+  requireInputs(kind, inputs, 1);
+  const { shape, dtype } = inputs[0] as TensorType;
+  requireInts(kind, 'axes', attrs.axes, attrs.axes?.length ?? 0, -shape.length);
+  const axes = new Set(attrs.axes.map((a) => normalizeAxis(kind, a, shape.length)));
+  const out: number[] = [];
+  shape.forEach((d, i) => {
+    if (!axes.has(i)) out.push(d);
+    else if (attrs.keepDims) out.push(1);
+  });
+  return [{ shape: out, dtype }];
+}
+
+/** Shape of the result with the reduced axes kept as 1. */
+export function keptShape(shape: Shape, axes: readonly number[]): number[] {
+  const reduced = new Set(axes.map((a) => (a < 0 ? a + shape.length : a)));
+  return shape.map((d, i) => (reduced.has(i) ? 1 : d));
+}
+
+/** Folds `f` over the reduced axes. */
+export function referenceReduce(
+  x: RefTensor,
+  axes: readonly number[],
+  start: number,
+  f: (acc: number, value: number) => number,
+): Float64Array {
+  const kept = keptShape(x.shape, axes);
+  const out = new Float64Array(elementCount(kept)).fill(start);
+  const strides = new Array<number>(kept.length).fill(0);
+  let step = 1;
+  for (let i = kept.length - 1; i >= 0; i--) {
+    strides[i] = kept[i] === 1 ? 0 : step;
+    step *= kept[i] as number;
+  }
+  const index = new Array<number>(kept.length).fill(0);
+  let at = 0;
+  for (let i = 0; i < x.data.length; i++) {
+    out[at] = f(out[at] as number, x.data[i] as number);
+    for (let d = kept.length - 1; d >= 0; d--) {
+      at += strides[d] as number;
+      index[d] = (index[d] as number) + 1;
+      if ((index[d] as number) < (x.shape[d] as number)) break;
+      at -= (strides[d] as number) * (x.shape[d] as number);
+      index[d] = 0;
+    }
+  }
+  return out;
+}
+
+/** Emits ReduceX over physical axes, in the physical layout of the result. */
+export function reductionToOnnx(e: OnnxEmitter, opType: string, attrs: ReductionAttrs): string[] {
+  const rank = e.inputType(0).shape.length;
+  const outRank = e.outputType(0).shape.length;
+  const axes = attrs.axes.map((a) => e.axis(rank, a));
+  const kept = e.add(opType, [e.input(0), e.int64s(axes)], { keepdims: { int: 1 } });
+  if (attrs.keepDims || outRank === rank) return [kept];
+  const shape = e.int64s(e.outputType(0).shape);
+  return [e.toPhysicalLayout(e.add('Reshape', [e.toGraphLayout(kept, rank), shape]), outRank)];
+}
