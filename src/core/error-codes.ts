@@ -5,6 +5,87 @@
  * Exit codes: 2 wrong usage · 3 bad input · 4 no cut fits the budget · 5 verification failed · 6 something is missing.
  */
 export const ERROR_CODES = {
+  E_CLASS_UNKNOWN: {
+    exit: 2,
+    meaning: 'A class was named that neither the model nor the data has.',
+    remedy: 'The message lists every unknown name with the nearest known ones.',
+  },
+  E_DATA_AMBIGUOUS: {
+    exit: 3,
+    meaning: 'A folder holds several data sets and nothing says which one is meant.',
+    remedy: 'Give the file instead of the folder.',
+  },
+  E_DATA_ARCHIVE: {
+    exit: 3,
+    meaning:
+      'An archive or compressed file is damaged or hostile (bad checksum, path out of the archive, decompression bomb).',
+    remedy: 'Make or download the archive again.',
+  },
+  E_DATA_COUNT: {
+    exit: 3,
+    meaning: 'Samples and labels do not have the same count, or labels name files that are not there.',
+    remedy: 'Labels need one entry a sample, in the order of the samples or by file name.',
+  },
+  E_DATA_DTYPE: {
+    exit: 3,
+    meaning: 'An array has an element type or memory order that is not read (object arrays, Fortran order, complex).',
+    remedy: 'Save it again as uint8 or float32 in C order.',
+  },
+  E_DATA_EMPTY: {
+    exit: 3,
+    meaning: 'There are no samples, or none is left after the selection.',
+    remedy: 'Check the path, --classes and the label map.',
+  },
+  E_DATA_FORMAT: {
+    exit: 3,
+    meaning: 'The format of the data could not be recognised.',
+    remedy: 'Use CIFAR-10 records, IDX, pictures, npy/npz, or raw records with --record-shape.',
+  },
+  E_DATA_LABELS: {
+    exit: 3,
+    meaning: 'Labels are missing or cannot be read.',
+    remedy: 'Give --labels with one label a line, a CSV, npy or IDX file.',
+  },
+  E_DATA_LABEL_MAP: {
+    exit: 3,
+    meaning: 'The label map cannot be read, or does not cover the classes of the data.',
+    remedy: 'Map every class of the data by index or name; null leaves a class out.',
+  },
+  E_DATA_LABEL_RANGE: {
+    exit: 3,
+    meaning: "Labels lie outside the model's classes.",
+    remedy: 'Check the labels, or give --label-map.',
+  },
+  E_DATA_PICTURE: {
+    exit: 3,
+    meaning: 'Pictures cannot be decoded, or have a format that is not read (BMP and others).',
+    remedy: 'Convert them to PNG or JPEG.',
+  },
+  E_DATA_SHAPE: {
+    exit: 3,
+    meaning: 'Samples do not have the shape that the network takes.',
+    remedy: 'Use --resize, --crop or --record-shape.',
+  },
+  E_DATA_TOO_LARGE: {
+    exit: 3,
+    meaning: 'A file, picture or record is larger than what is accepted.',
+    remedy: 'The message has the size and the limit.',
+  },
+  E_DATA_TRUNCATED: {
+    exit: 3,
+    meaning: 'A file ends before the data it announces, or goes on after it.',
+    remedy: 'Download or write the file again.',
+  },
+  E_DATA_UNREADABLE: {
+    exit: 3,
+    meaning: 'A path does not exist or may not be read.',
+    remedy: 'Check the path and its permissions.',
+  },
+  E_DATA_VALUES: {
+    exit: 3,
+    meaning: 'Sample values are not what they are declared to be (not finite, not 0..255).',
+    remedy: 'Save pictures as uint8, or as float32 in the range that the network takes.',
+  },
   E_INTERNAL: {
     exit: 1,
     meaning: 'A defect of isplit-edge itself.',
@@ -14,6 +95,11 @@ export const ERROR_CODES = {
     exit: 130,
     meaning: 'The run was stopped on request (Ctrl-C).',
     remedy: 'Run the same command again; finished parts are reused.',
+  },
+  E_PREPROCESS_SPEC: {
+    exit: 3,
+    meaning: 'A preprocessing block (of a card, manifest or project file) breaks its schema.',
+    remedy: 'Every violation is listed; docs/preprocessing.md has the fields.',
   },
   E_USAGE: {
     exit: 2,
@@ -54,6 +140,26 @@ export const ERROR_CODES = {
     exit: 2,
     meaning: 'A cut id names a tensor that the model does not have, or that does not separate head from tail.',
     remedy: 'isplit-edge analyze lists the cut ids.',
+  },
+  E_MODEL_CORRUPT: {
+    exit: 3,
+    meaning: 'A model file is truncated, inconsistent or hostile.',
+    remedy: 'Export or download the model again; the message says at which offset or field reading stopped.',
+  },
+  E_MODEL_FORMAT: {
+    exit: 3,
+    meaning: 'No reader recognises the model file.',
+    remedy: 'Use Keras .h5/.keras, TF.js model.json, ONNX or TFLite.',
+  },
+  E_MODEL_READ: {
+    exit: 3,
+    meaning: 'A model file or one of its parts cannot be read.',
+    remedy: 'Check the path and that all weight shards lie beside the model.',
+  },
+  E_MODEL_TOO_LARGE: {
+    exit: 3,
+    meaning: 'A model file is larger than the reader accepts.',
+    remedy: 'Remove optimizer state or training-only parts from the export.',
   },
 } as const satisfies Record<string, { exit: 1 | 2 | 3 | 4 | 5 | 6 | 130; meaning: string; remedy: string }>;
 
