@@ -1,0 +1,31 @@
+import type { Graph } from '../ir/graph.js';
+
+/** Values by tensor id: float32, row-major, graph layout (NHWC). */
+export type Values = Readonly<Record<string, Float32Array>>;
+
+/** A graph made ready to run many times. */
+export interface CompiledGraph {
+  /**
+   * @param feeds every graph input, with exactly the declared number of elements
+   * @returns every graph output
+   * @throws IsplitError E_ENGINE
+   */
+  run(feeds: Values): Promise<Values>;
+  dispose(): Promise<void>;
+}
+
+export interface CompileOptions {
+  /** Threads inside one op. Default: the number of cores. Results may differ in the last bits between thread counts. */
+  readonly threads?: number;
+}
+
+export type EngineId = 'onnx' | 'tfjs-node' | 'tfjs-wasm' | 'tfjs-cpu';
+
+/** One interface, same tests for all. Float32 graphs only; every engine honours the graph's own batch size. */
+export interface Engine {
+  readonly id: EngineId;
+  /** Library and version, e.g. `onnxruntime-node 1.30.0`. */
+  readonly description: string;
+  /** @throws IsplitError E_HOOK_UNSUPPORTED naming every op the engine cannot run, E_ENGINE */
+  compile(graph: Graph, options?: CompileOptions): Promise<CompiledGraph>;
+}

@@ -1,0 +1,81 @@
+import { availableParallelism } from 'node:os';
+import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { outputName, writeOnnx } from '../../converters/onnx/write.js';
+import { fail } from '../core/errors.js';
+import { elementCount, type Graph, tensorOf } from '../ir/graph.js';
+import type { CompiledGraph, CompileOptions, Engine, Values } from './engine.js';
+
+type Ort = typeof import('onnxruntime-node');
+
+/**
+ * The default engine: the whole graph as one onnxruntime session.
+ * @throws IsplitError E_ENGINE_MISSING when onnxruntime-node cannot be loaded
+ */
+export async function createOnnxEngine(): Promise<Engine> {
+  let ort: Ort;
+  try {
+    const loaded = await import('onnxruntime-node');
+    ort = (loaded as { default?: Ort }).default ?? loaded;
+  } catch (cause) {
+    fail(
+      'E_ENGINE_MISSING',
+      `onnxruntime-node cannot be loaded: ${cause instanceof Error ? cause.message.split('\n')[0] : String(cause)}`,
+      { engine: 'onnx' },
+      'Set ONNXRUNTIME_NODE_INSTALL=skip and run npm install again, or use --engine tfjs.',
+    );
+  }
+  const version = (ort.env as { versions?: { node?: string } }).versions?.node ?? '';
+  return {
+    id: 'onnx',
+    description: `onnxruntime-node ${version}`.trim(),
+    compile: (graph, options) => compileOnnx(ort, graph, options),
+  };
+}
+
+async function compileOnnx(ort: Ort, graph: Graph, options: CompileOptions = {}): Promise<CompiledGraph> {
+  let session: InferenceSession;
+  try {
+    session = await ort.InferenceSession.create(writeOnnx(graph), {
+      graphOptimizationLevel: 'all',
+      intraOpNumThreads: options.threads ?? availableParallelism(),
+      interOpNumThreads: 1,
+      executionMode: 'sequential',
+      logSeverityLevel: 3,
+    });
+  } catch (cause) {
+    if (cause instanceof Error && cause.name === 'IsplitError') throw cause;
+    fail('E_ENGINE', `onnxruntime cannot load the graph "${graph.name}": ${messageOf(cause)}`, {
+      engine: 'onnx',
+      graph: graph.name,
+    });
+  }
+  return {
+    async run(feeds: Values): Promise<Values> {
+      const inputs: Record<string, OrtTensor> = {};
+      for (const id of graph.inputs) {
+        const { shape } = tensorOf(graph, id);
+        const data = feeds[id];
+        if (data?.length !== elementCount(shape)) {
+          throw new RangeError(`feed "${id}" needs ${elementCount(shape)} values, got ${data?.length ?? 'none'}`);
+        }
+        inputs[id] = new ort.Tensor('float32', data, [...shape]);
+      }
+      const result = await session
+        .run(inputs)
+        .catch((cause: unknown) =>
+          fail('E_ENGINE', `onnxruntime failed on "${graph.name}": ${messageOf(cause)}`, {
+            engine: 'onnx',
+            graph: graph.name,
+          }),
+        );
+      const values: Record<string, Float32Array> = {};
+      for (const id of graph.outputs) values[id] = (result[outputName(graph, id)] as OrtTensor).data as Float32Array;
+      return values;
+    },
+    dispose: () => session.release(),
+  };
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
