@@ -7,6 +7,7 @@ import { conv2d } from './conv2d.js';
 import { conv2dFilterGrad } from './conv2d-filter-grad.js';
 import { conv2dInputGrad } from './conv2d-input-grad.js';
 import { dense } from './dense.js';
+import { gradCam } from './grad-cam.js';
 import { matmul } from './matmul.js';
 import { mul } from './mul.js';
 import type { OpDef } from './op-def.js';
@@ -19,6 +20,7 @@ export const OPS = {
   conv2d_filter_grad: conv2dFilterGrad,
   conv2d_input_grad: conv2dInputGrad,
   dense,
+  grad_cam: gradCam,
   matmul,
   mul,
   relu,
