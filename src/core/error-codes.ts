@@ -161,6 +161,16 @@ export const ERROR_CODES = {
     meaning: 'A model file is larger than the reader accepts.',
     remedy: 'Remove optimizer state or training-only parts from the export.',
   },
+  E_NO_CLASSES: {
+    exit: 3,
+    meaning: 'The model is not a classifier with one score per class, so importance is not defined.',
+    remedy: 'Use a model whose first output holds class scores.',
+  },
+  E_LABEL_RANGE: {
+    exit: 3,
+    meaning: 'A label is outside the classes of the model.',
+    remedy: 'Give --label-map when the data numbers its classes differently.',
+  },
 } as const satisfies Record<string, { exit: 1 | 2 | 3 | 4 | 5 | 6 | 130; meaning: string; remedy: string }>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -1,0 +1,58 @@
+import { fail } from '../core/errors.js';
+import { elementCount, type Graph, tensorOf } from '../ir/graph.js';
+import { producers } from '../ir/walk.js';
+
+export interface Logits {
+  /** Tensor before the final softmax or sigmoid (or the output itself when there is none). */
+  readonly id: string;
+  /** Number of values per sample. */
+  readonly width: number;
+  /** Number of classes: the width, or 2 when a single value decides (sigmoid). */
+  readonly classes: number;
+  readonly squashing: 'softmax' | 'sigmoid' | 'none';
+}
+
+/** Kinds that only rename or regroup values. */
+const PASS_THROUGH = new Set(['reshape', 'identity', 'dequantize', 'quantize']);
+
+/**
+ * Finds the class scores before the final softmax: importance is the gradient of the logit, which a saturated softmax would hide.
+ * @throws IsplitError E_NO_CLASSES when the first output cannot be class scores
+ */
+export function findLogits(graph: Graph): Logits {
+  const made = producers(graph);
+  const output = graph.outputs[0] as string;
+  let id = output;
+  let squashing: Logits['squashing'] = 'none';
+  for (;;) {
+    const node = made.get(id);
+    if (!node) break;
+    if (squashing === 'none' && (node.kind === 'softmax' || node.kind === 'sigmoid')) {
+      squashing = node.kind;
+      id = node.inputs[0] as string;
+      continue;
+    }
+    if (!PASS_THROUGH.has(node.kind)) break;
+    // A regrouping is skipped only on the way to a softmax; otherwise the output itself is the score.
+    const below = made.get(node.inputs[0] as string);
+    if (
+      squashing === 'none' &&
+      !(below && (below.kind === 'softmax' || below.kind === 'sigmoid' || PASS_THROUGH.has(below.kind)))
+    )
+      break;
+    if (squashing !== 'none') break;
+    id = node.inputs[0] as string;
+  }
+  const shape = tensorOf(graph, id).shape;
+  const width = elementCount(shape) / (shape[0] ?? 1);
+  const oneVector = shape.slice(1).filter((d) => d !== 1).length <= 1;
+  if (!oneVector || (width === 1 && squashing !== 'sigmoid')) {
+    fail(
+      'E_NO_CLASSES',
+      `output "${output}" has shape [${shape}]: not one score per class`,
+      { output, shape },
+      'Importance needs a classifier; use a model whose first output holds class scores.',
+    );
+  }
+  return { id, width, classes: width === 1 ? 2 : width, squashing };
+}
