@@ -2,29 +2,75 @@
 import { fail } from '../core/errors.js';
 import type { ShapeTable } from '../ir/builder.js';
 import type { Attrs } from '../ir/graph.js';
+import { abs } from './abs.js';
 import { add } from './add.js';
+import { batchNorm } from './batch-norm.js';
+import { broadcastTo } from './broadcast-to.js';
+import { concat } from './concat.js';
 import { conv2d } from './conv2d.js';
 import { conv2dFilterGrad } from './conv2d-filter-grad.js';
 import { conv2dInputGrad } from './conv2d-input-grad.js';
 import { dense } from './dense.js';
+import { dequantize } from './dequantize.js';
+import { div } from './div.js';
+import { exp } from './exp.js';
 import { gradCam } from './grad-cam.js';
+import { greater } from './greater.js';
+import { hardSwish } from './hard-swish.js';
+import { identity } from './identity.js';
+import { leakyRelu } from './leaky-relu.js';
+import { log } from './log.js';
 import { matmul } from './matmul.js';
+import { mean } from './mean.js';
 import { mul } from './mul.js';
 import type { OpDef } from './op-def.js';
+import { quantize } from './quantize.js';
+import { reduceMax } from './reduce-max.js';
 import { relu } from './relu.js';
+import { relu6 } from './relu6.js';
+import { reshape } from './reshape.js';
+import { sigmoid } from './sigmoid.js';
+import { softmax } from './softmax.js';
+import { sqrt } from './sqrt.js';
+import { sub } from './sub.js';
 import { sum } from './sum.js';
+import { tanh } from './tanh.js';
+import { transpose } from './transpose.js';
 
 export const OPS = {
+  abs,
   add,
+  batch_norm: batchNorm,
+  broadcast_to: broadcastTo,
+  concat,
   conv2d,
   conv2d_filter_grad: conv2dFilterGrad,
   conv2d_input_grad: conv2dInputGrad,
   dense,
+  dequantize,
+  div,
+  exp,
   grad_cam: gradCam,
+  greater,
+  hard_swish: hardSwish,
+  identity,
+  leaky_relu: leakyRelu,
+  log,
   matmul,
+  mean,
   mul,
+  quantize,
+  reduce_max: reduceMax,
   relu,
+  relu6,
+  reshape,
+  sigmoid,
+  softmax,
+  sqrt,
+  sub,
   sum,
+  tanh,
+  transpose,
 } as const;
 
 export type OpKind = keyof typeof OPS;

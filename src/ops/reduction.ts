@@ -1,7 +1,7 @@
 /** What sum, mean and other reductions share. */
 import { elementCount, type Shape, type TensorType } from '../ir/graph.js';
 import { normalizeAxis, requireInputs, requireInts } from './checks.js';
-import type { OnnxEmitter, RefTensor } from './op-def.js';
+import type { OnnxEmitter, RefTensor, TfliteDecode } from './op-def.js';
 
 export interface ReductionAttrs {
   /** Axes to reduce; negative ones count from the end. */
@@ -62,9 +62,33 @@ export function referenceReduce(
 export function reductionToOnnx(e: OnnxEmitter, opType: string, attrs: ReductionAttrs): string[] {
   const rank = e.inputType(0).shape.length;
   const outRank = e.outputType(0).shape.length;
-  const axes = attrs.axes.map((a) => e.axis(rank, a));
-  const kept = e.add(opType, [e.input(0), e.int64s(axes)], { keepdims: { int: 1 } });
-  if (attrs.keepDims || outRank === rank) return [kept];
-  const shape = e.int64s(e.outputType(0).shape);
-  return [e.toPhysicalLayout(e.add('Reshape', [e.toGraphLayout(kept, rank), shape]), outRank)];
+  const axes = e.int64s(attrs.axes.map((a) => e.axis(rank, a)));
+  if (attrs.keepDims || outRank === rank) return [e.add(opType, [e.input(0), axes], { keepdims: { int: 1 } })];
+  const y = e.add(opType, [e.input(0), axes], { keepdims: { int: 0 } });
+  // What is left of a rank-4 tensor stands in physical order; results of lower rank are stored in graph order.
+  const reduced = new Set(attrs.axes.map((a) => (a < 0 ? a + rank : a)));
+  const left = Array.from({ length: rank }, (_, i) => i)
+    .filter((i) => !reduced.has(i))
+    .map((i) => e.axis(rank, i));
+  const physical = left.toSorted((a, b) => a - b);
+  if (left.some((a, i) => a !== physical[i])) {
+    return [e.add('Transpose', [y], { perm: { ints: left.map((a) => physical.indexOf(a)) } })];
+  }
+  return [e.toPhysicalLayout(y, outRank)];
+}
+
+/** Decoder of MEAN, REDUCE_MAX and SUM: the axes are a constant second input. */
+export function decodeReduction(kind: string): TfliteDecode {
+  return (op, sink) => {
+    const [x, axes] = op.inputs;
+    if (!x || !axes) return sink.refuse(`${op.builtin} lacks its input or axes`);
+    if (!axes.data) return sink.refuse(`${op.builtin} computes its axes at run time`);
+    sink.emit(kind, [x.id], { axes: [...axes.data], keepDims: op.options.keep_dims === true });
+  };
+}
+
+/** Edge TPU: whether axis 0 is left alone. */
+export function sparesBatch(inputs: readonly TensorType[], attrs: ReductionAttrs): boolean {
+  const rank = inputs[0]?.shape.length ?? 0;
+  return attrs.axes.every((a) => (a < 0 ? a + rank : a) !== 0);
 }

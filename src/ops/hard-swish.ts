@@ -1,0 +1,22 @@
+import { unsupported } from './op-def.js';
+import { decodeUnary, defineUnary, scalarConstant } from './unary.js';
+
+/** x · relu6(x + 3) / 6 (MobileNetV3). */
+export const hardSwish = defineUnary({
+  kind: 'hard_swish',
+  summary: 'x · relu6(x + 3) / 6',
+  compute: (v) => (v * Math.min(Math.max(v + 3, 0), 6)) / 6,
+  gradient(sink, g, x) {
+    // relu6(x + 3) / 6, plus x / 6 between the bends.
+    const gate = sink.op('relu6', [sink.op('add', [x, scalarConstant(sink, 3)])]);
+    const above = sink.op('greater', [x, scalarConstant(sink, -3)]);
+    const below = sink.op('greater', [scalarConstant(sink, 3), x]);
+    const slope = sink.op('mul', [x, sink.op('mul', [above, below])]);
+    const sixth = sink.op('mul', [sink.op('add', [gate, slope]), scalarConstant(sink, 1 / 6)]);
+    return sink.op('mul', [g, sixth]);
+  },
+  toOnnx: (e, x) => e.add('HardSwish', [x]),
+  toTfjs: (tf, x) => tf.mul(x, tf.mul(tf.relu6(tf.add(x, 3)), 1 / 6)),
+  decode: { HARD_SWISH: decodeUnary('hard_swish') },
+  edgeTpu: unsupported('the Edge TPU compiler does not list HARD_SWISH'),
+});

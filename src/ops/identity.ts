@@ -1,0 +1,15 @@
+import { unsupported } from './op-def.js';
+import { defineUnary } from './unary.js';
+
+/** The input itself: dropout and other layers that do nothing in inference. Passes remove it. */
+export const identity = defineUnary({
+  kind: 'identity',
+  summary: 'the input itself (dropout in inference)',
+  compute: (v) => v,
+  gradient: (_sink, g) => g,
+  toOnnx: (e, x) => e.add('Identity', [x]),
+  // Not tf.clone: on wasm its kernel copies the data, a reshape only shares it.
+  toTfjs: (tf, x) => tf.reshape(x, x.shape),
+  decode: unsupported('no TFLite builtin does nothing'),
+  edgeTpu: [],
+});
