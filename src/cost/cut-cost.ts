@@ -1,0 +1,112 @@
+import { elementCount, type Graph, isConstant, type Node, tensorOf } from '../ir/graph.js';
+import { partitionGraph } from '../ir/partition.js';
+import { planArena } from '../memory/plan-arena.js';
+import { opDef } from '../ops/index.js';
+
+/** Everything about a cut that depends on the network alone (batch 1). */
+export interface CutCost {
+  readonly headMacs: number;
+  readonly tailMacs: number;
+  readonly headParameters: number;
+  /** Weights as the int8 export stores them: int8 weights, int32 biases, scales per channel. */
+  readonly headWeightBytes: number;
+  readonly headWeightBytesFloat32: number;
+  readonly tailParameters: number;
+  /** Peak of the head's activations at int8, planned offline. */
+  readonly arenaBytes: number;
+  /** The raw int8 tensors that cross the link. */
+  readonly wireBytes: number;
+  /** The head itself, for latency models. */
+  readonly head: Graph;
+  readonly tail: Graph;
+}
+
+/** Multiply-accumulates of one run of the graph. */
+export function countMacs(graph: Graph): number {
+  return graph.nodes.reduce((total, node) => total + nodeMacs(graph, node), 0);
+}
+
+export function nodeMacs(graph: Graph, node: Node): number {
+  const type = (id: string) => tensorOf(graph, id);
+  return opDef(node.kind).macs(node.inputs.map(type), node.outputs.map(type), node.attrs);
+}
+
+/** Values of all constants that nodes read, each counted once. */
+export function countParameters(graph: Graph): number {
+  return [...usedConstants(graph)].reduce((n, id) => n + elementCount(tensorOf(graph, id).shape), 0);
+}
+
+function usedConstants(graph: Graph): Set<string> {
+  const used = new Set<string>();
+  for (const node of graph.nodes) for (const id of node.inputs) if (isConstant(graph, id)) used.add(id);
+  return used;
+}
+
+/**
+ * Bytes of a graph's constants after int8 quantization (TFLite 8-bit spec): rank ≥ 2 weights 1 byte an element with a float32
+ * scale and an int64 zero point per output channel, biases (rank 1) 4 bytes an element. Quantized graphs count as they are.
+ */
+export function int8WeightBytes(graph: Graph): number {
+  let bytes = 0;
+  for (const id of usedConstants(graph)) {
+    const { shape, dtype } = tensorOf(graph, id);
+    const n = elementCount(shape);
+    if (dtype === 'int8' || dtype === 'uint8') bytes += n;
+    else if (shape.length >= 2) bytes += n + 12 * channelsOf(graph, id);
+    else bytes += 4 * n;
+  }
+  return bytes;
+}
+
+/** Number of scales of a weight tensor: depthwise filters are per channel along their last axis, the others along the first. */
+function channelsOf(graph: Graph, id: string): number {
+  const reader = graph.nodes.find((node) => node.inputs.includes(id));
+  const { shape } = tensorOf(graph, id);
+  return (reader?.kind === 'depthwise_conv2d' ? shape.at(-1) : shape[0]) ?? 1;
+}
+
+/**
+ * Costs of cutting at each of these sets of tensors.
+ * @param graph normalised float32 graph with batch size 1
+ * @param cuts tensor sets, in any order
+ */
+export function measureCutCosts(graph: Graph, cuts: readonly (readonly string[])[]): CutCost[] {
+  const totalMacs = countMacs(graph);
+  const costs = cuts.map((tensors): CutCost => {
+    const { head, tail } = partitionGraph(graph, tensors);
+    const headMacs = countMacs(head);
+    const headParameters = countParameters(head);
+    return {
+      headMacs,
+      tailMacs: totalMacs - headMacs,
+      headParameters,
+      headWeightBytes: int8WeightBytes(head),
+      headWeightBytesFloat32: 4 * headParameters,
+      tailParameters: countParameters(tail),
+      arenaBytes: planArena(head, { elementBytes: 1 }).arenaBytes,
+      wireBytes: tensors.reduce((n, id) => n + elementCount(tensorOf(graph, id).shape), 0),
+      head,
+      tail,
+    };
+  });
+  return shareArenaPlans(costs);
+}
+
+/**
+ * A plan for a deeper head places everything a head inside it needs, so an arena never has to be larger than that of any head
+ * that contains it. The greedy planner does not know this; taking the smallest keeps arenas from shrinking with depth.
+ */
+function shareArenaPlans(costs: readonly CutCost[]): CutCost[] {
+  const nodes = costs.map((c) => new Set(c.head.nodes.map((n) => n.id)));
+  return costs.map((cost, i) => {
+    let arenaBytes = cost.arenaBytes;
+    costs.forEach((other, j) => {
+      const contains =
+        j !== i &&
+        (nodes[j]?.size ?? 0) > (nodes[i]?.size ?? 0) &&
+        [...(nodes[i] as Set<string>)].every((n) => nodes[j]?.has(n));
+      if (contains) arenaBytes = Math.min(arenaBytes, other.arenaBytes);
+    });
+    return { ...cost, arenaBytes };
+  });
+}
