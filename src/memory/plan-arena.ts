@@ -1,0 +1,136 @@
+import { bytesPerElement, elementCount, type Graph, isConstant, tensorOf } from '../ir/graph.js';
+import { opDef } from '../ops/index.js';
+
+export interface ArenaOptions {
+  /** Bytes of one activation element. Default: by dtype. 1 = as if quantized to int8. */
+  readonly elementBytes?: number;
+  /** Default 16, as TFLite-Micro aligns. */
+  readonly alignment?: number;
+  /** Let element-wise ops write over an input nobody reads again, and views share their input's buffer. Default true. */
+  readonly inPlace?: boolean;
+}
+
+/** Place of one buffer. */
+export interface Placement {
+  readonly offset: number;
+  readonly bytes: number;
+  /** Index of the node that writes it (−1 = graph input) and of the last one that reads it (node count = graph output). */
+  readonly first: number;
+  readonly last: number;
+}
+
+export interface ArenaPlan {
+  readonly arenaBytes: number;
+  /** Largest sum of buffers alive at once: no plan can be smaller. */
+  readonly lowerBoundBytes: number;
+  /** By tensor; tensors that share a buffer have the same placement. */
+  readonly placements: ReadonlyMap<string, Placement>;
+}
+
+interface Buffer {
+  bytes: number;
+  first: number;
+  last: number;
+  readonly tensors: string[];
+}
+
+/**
+ * Places every activation of a graph (batch 1) in one arena, ahead of time.
+ * Greedy by size: the largest buffer first, each at the lowest offset free during its whole life.
+ * Source: Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020, §5.2.
+ */
+export function planArena(graph: Graph, options: ArenaOptions = {}): ArenaPlan {
+  const alignment = options.alignment ?? 16;
+  const buffers = collectBuffers(graph, options, alignment);
+  const order = [...buffers].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
+  const placed: (Buffer & { offset: number })[] = [];
+  const placements = new Map<string, Placement>();
+  let arenaBytes = 0;
+  for (const buffer of order) {
+    const neighbours = placed
+      .filter((p) => p.first <= buffer.last && buffer.first <= p.last)
+      .sort((a, b) => a.offset - b.offset);
+    let offset = 0;
+    for (const n of neighbours) {
+      if (offset + buffer.bytes <= n.offset) break;
+      offset = Math.max(offset, n.offset + n.bytes);
+    }
+    placed.push({ ...buffer, offset });
+    arenaBytes = Math.max(arenaBytes, offset + buffer.bytes);
+    for (const id of buffer.tensors)
+      placements.set(id, { offset, bytes: buffer.bytes, first: buffer.first, last: buffer.last });
+  }
+  return { arenaBytes, lowerBoundBytes: peakLiveBytes(buffers, graph.nodes.length), placements };
+}
+
+function collectBuffers(graph: Graph, options: ArenaOptions, alignment: number): Buffer[] {
+  const inPlace = options.inPlace ?? true;
+  const end = graph.nodes.length;
+  const lastUse = new Map<string, number>();
+  graph.nodes.forEach((node, i) => {
+    for (const id of node.inputs) lastUse.set(id, i);
+  });
+  for (const id of graph.outputs) lastUse.set(id, end);
+
+  const byTensor = new Map<string, Buffer>();
+  const buffers: Buffer[] = [];
+  const sizeOf = (id: string): number => {
+    const { shape, dtype } = tensorOf(graph, id);
+    const bytes = elementCount(shape) * (options.elementBytes ?? bytesPerElement(dtype));
+    return Math.ceil(bytes / alignment) * alignment;
+  };
+  const open = (id: string, first: number): void => {
+    const buffer: Buffer = { bytes: sizeOf(id), first, last: lastUse.get(id) ?? first, tensors: [id] };
+    byTensor.set(id, buffer);
+    buffers.push(buffer);
+  };
+
+  for (const id of graph.inputs) open(id, -1);
+  graph.nodes.forEach((node, i) => {
+    const reusable = inPlace ? (opDef(node.kind).inPlace ?? []) : [];
+    node.outputs.forEach((id, k) => {
+      const host =
+        k === 0
+          ? reusable.map((r) => node.inputs[r]).find((input) => canTakeOver(graph, byTensor, input, id, i, sizeOf))
+          : undefined;
+      const buffer = host === undefined ? undefined : byTensor.get(host);
+      if (!buffer) {
+        open(id, i);
+        return;
+      }
+      buffer.tensors.push(id);
+      buffer.last = Math.max(buffer.last, lastUse.get(id) ?? i);
+      byTensor.set(id, buffer);
+    });
+  });
+  return buffers;
+}
+
+/** The input's buffer may become the output's when nothing reads the buffer after this node and the sizes agree. */
+function canTakeOver(
+  graph: Graph,
+  byTensor: ReadonlyMap<string, Buffer>,
+  input: string | undefined,
+  output: string,
+  nodeIndex: number,
+  sizeOf: (id: string) => number,
+): boolean {
+  if (input === undefined || isConstant(graph, input)) return false;
+  const buffer = byTensor.get(input);
+  return buffer !== undefined && buffer.last === nodeIndex && buffer.bytes === sizeOf(output);
+}
+
+function peakLiveBytes(buffers: readonly Buffer[], nodeCount: number): number {
+  const change = new Float64Array(nodeCount + 3);
+  for (const { first, last, bytes } of buffers) {
+    change[first + 1] = (change[first + 1] as number) + bytes;
+    change[last + 2] = (change[last + 2] as number) - bytes;
+  }
+  let live = 0;
+  let peak = 0;
+  for (const delta of change) {
+    live += delta;
+    peak = Math.max(peak, live);
+  }
+  return peak;
+}
