@@ -171,6 +171,16 @@ export const ERROR_CODES = {
     meaning: 'A label is outside the classes of the model.',
     remedy: 'Give --label-map when the data numbers its classes differently.',
   },
+  E_BUDGET_CONTRADICTION: {
+    exit: 2,
+    meaning: 'Two budgets cannot both be meant.',
+    remedy: 'Leave one of them out; the message names the pair.',
+  },
+  E_BUDGET_INFEASIBLE: {
+    exit: 4,
+    meaning: 'No cut fits the device and the budgets.',
+    remedy: 'The message names the nearest cut and what would make it fit; every reason is in the JSON.',
+  },
 } as const satisfies Record<string, { exit: 1 | 2 | 3 | 4 | 5 | 6 | 130; meaning: string; remedy: string }>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;
