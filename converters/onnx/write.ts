@@ -1,4 +1,4 @@
-import { onnx } from 'onnx-proto';
+import onnxProto, { type onnx } from 'onnx-proto';
 import { Problems } from '../../src/core/errors.js';
 import { type Graph, tensorOf } from '../../src/ir/graph.js';
 import { opDef } from '../../src/ops/index.js';
@@ -58,7 +58,7 @@ export function writeOnnx(graph: Graph): Uint8Array {
     name,
     type: { tensorType: { elemType: FLOAT, shape: { dim: tensorOf(graph, id).shape.map((d) => ({ dimValue: d })) } } },
   });
-  return onnx.ModelProto.encode({
+  return onnxProto.onnx.ModelProto.encode({
     irVersion: 8,
     producerName: 'isplit-edge',
     opsetImport: [{ domain: '', version: ONNX_OPSET }],
