@@ -4,6 +4,8 @@ import type { ShapeTable } from '../ir/builder.js';
 import type { Attrs } from '../ir/graph.js';
 import { abs } from './abs.js';
 import { add } from './add.js';
+import { avgPool2d } from './avg-pool2d.js';
+import { avgPool2dGrad } from './avg-pool2d-grad.js';
 import { batchNorm } from './batch-norm.js';
 import { broadcastTo } from './broadcast-to.js';
 import { concat } from './concat.js';
@@ -11,6 +13,9 @@ import { conv2d } from './conv2d.js';
 import { conv2dFilterGrad } from './conv2d-filter-grad.js';
 import { conv2dInputGrad } from './conv2d-input-grad.js';
 import { dense } from './dense.js';
+import { depthwiseConv2d } from './depthwise-conv2d.js';
+import { depthwiseConv2dFilterGrad } from './depthwise-conv2d-filter-grad.js';
+import { depthwiseConv2dInputGrad } from './depthwise-conv2d-input-grad.js';
 import { dequantize } from './dequantize.js';
 import { div } from './div.js';
 import { exp } from './exp.js';
@@ -21,15 +26,19 @@ import { identity } from './identity.js';
 import { leakyRelu } from './leaky-relu.js';
 import { log } from './log.js';
 import { matmul } from './matmul.js';
+import { maxPool2d } from './max-pool2d.js';
+import { maxPool2dGrad } from './max-pool2d-grad.js';
 import { mean } from './mean.js';
 import { mul } from './mul.js';
 import type { OpDef } from './op-def.js';
+import { pad } from './pad.js';
 import { quantize } from './quantize.js';
 import { reduceMax } from './reduce-max.js';
 import { relu } from './relu.js';
 import { relu6 } from './relu6.js';
 import { reshape } from './reshape.js';
 import { sigmoid } from './sigmoid.js';
+import { slice } from './slice.js';
 import { softmax } from './softmax.js';
 import { sqrt } from './sqrt.js';
 import { sub } from './sub.js';
@@ -40,6 +49,8 @@ import { transpose } from './transpose.js';
 export const OPS = {
   abs,
   add,
+  avg_pool2d: avgPool2d,
+  avg_pool2d_grad: avgPool2dGrad,
   batch_norm: batchNorm,
   broadcast_to: broadcastTo,
   concat,
@@ -47,6 +58,9 @@ export const OPS = {
   conv2d_filter_grad: conv2dFilterGrad,
   conv2d_input_grad: conv2dInputGrad,
   dense,
+  depthwise_conv2d: depthwiseConv2d,
+  depthwise_conv2d_filter_grad: depthwiseConv2dFilterGrad,
+  depthwise_conv2d_input_grad: depthwiseConv2dInputGrad,
   dequantize,
   div,
   exp,
@@ -57,14 +71,18 @@ export const OPS = {
   leaky_relu: leakyRelu,
   log,
   matmul,
+  max_pool2d: maxPool2d,
+  max_pool2d_grad: maxPool2dGrad,
   mean,
   mul,
+  pad,
   quantize,
   reduce_max: reduceMax,
   relu,
   relu6,
   reshape,
   sigmoid,
+  slice,
   softmax,
   sqrt,
   sub,

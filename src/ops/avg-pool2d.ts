@@ -1,0 +1,98 @@
+import type * as tfjs from '@tensorflow/tfjs-core';
+import { dims4 } from './checks.js';
+import { LATER, type OpDef, type RefTensor } from './op-def.js';
+import { inferPool, onnxPoolAttrs, type PoolAttrs, tflitePoolAttrs, windowRange } from './pooling.js';
+import { padSpatial } from './taps.js';
+import { classifyPads } from './window.js';
+
+export interface AvgPoolAttrs extends PoolAttrs {
+  /** ONNX's count_include_pad: padding counts as zeros. Default false, as in TensorFlow: it is left out of the mean. */
+  readonly countIncludePad?: boolean;
+}
+
+/** Mean of each window: [N, H, W, C] → [N, oh, ow, C]. */
+export const avgPool2d: OpDef<AvgPoolAttrs> = {
+  kind: 'avg_pool2d',
+  summary: 'mean over windows, explicit padding, padding counted or not',
+  role: 'network',
+
+  inferShape: (inputs, attrs) => inferPool('avg_pool2d', inputs, attrs),
+  macs: () => 0,
+
+  reference([x], attrs, [out]) {
+    const [n, h, w, c] = dims4(x);
+    const [, oh, ow] = dims4(out);
+    const xs = (x as RefTensor).data;
+    const y = new Float64Array(n * oh * ow * c);
+    for (let b = 0; b < n; b++) {
+      for (let i = 0; i < oh; i++) {
+        const [top, bottom] = windowRange(i, attrs.strides[0], attrs.kernelSize[0], attrs.pads[0], h);
+        for (let j = 0; j < ow; j++) {
+          const [left, right] = windowRange(j, attrs.strides[1], attrs.kernelSize[1], attrs.pads[2], w);
+          const at = ((b * oh + i) * ow + j) * c;
+          const count = attrs.countIncludePad
+            ? attrs.kernelSize[0] * attrs.kernelSize[1]
+            : (bottom - top) * (right - left);
+          for (let row = top; row < bottom; row++) {
+            for (let col = left; col < right; col++) {
+              const xi = ((b * h + row) * w + col) * c;
+              for (let k = 0; k < c; k++) y[at + k] = (y[at + k] as number) + (xs[xi + k] as number);
+            }
+          }
+          for (let k = 0; k < c; k++) y[at + k] = (y[at + k] as number) / count;
+        }
+      }
+    }
+    return [y];
+  },
+
+  vjp(sink, { inputs, attrs, gradients }) {
+    const [, height, width] = dims4(sink.type(inputs[0] as string));
+    return [sink.op('avg_pool2d_grad', [gradients[0] as string], { ...attrs, inputSize: [height, width] })];
+  },
+
+  toOnnx: (e, attrs) => [
+    e.add('AveragePool', [e.input(0)], {
+      ...onnxPoolAttrs(attrs),
+      count_include_pad: { int: attrs.countIncludePad ? 1 : 0 },
+    }),
+  ],
+
+  toTfjs(tf, [x], attrs) {
+    const input = x as tfjs.Tensor4D;
+    const [, h, w] = input.shape;
+    const kernel: [number, number] = [...attrs.kernelSize];
+    const strides: [number, number] = [...attrs.strides];
+    const padding = classifyPads(attrs.pads, [h, w], kernel, strides);
+    if (padding === 'valid' || (padding === 'same' && !attrs.countIncludePad)) {
+      return [tf.avgPool(input, kernel, strides, padding)];
+    }
+    const mean = tf.avgPool(padSpatial(tf, input, attrs.pads), kernel, strides, 'valid');
+    if (attrs.countIncludePad) return [mean];
+    const [, oh, ow] = mean.shape;
+    const scale = new Float32Array(oh * ow);
+    for (let i = 0; i < oh; i++) {
+      const [top, bottom] = windowRange(i, strides[0], kernel[0], attrs.pads[0], h);
+      for (let j = 0; j < ow; j++) {
+        const [left, right] = windowRange(j, strides[1], kernel[1], attrs.pads[2], w);
+        scale[i * ow + j] = (kernel[0] * kernel[1]) / ((bottom - top) * (right - left));
+      }
+    }
+    return [tf.mul(mean, tf.tensor4d(scale, [1, oh, ow, 1]))];
+  },
+
+  tflite: {
+    decode: {
+      AVERAGE_POOL_2D(op, sink) {
+        const [x] = op.inputs;
+        if (!x) return sink.refuse('AVERAGE_POOL_2D lacks its input');
+        sink.emitFused('avg_pool2d', [x.id], tflitePoolAttrs(op));
+      },
+    },
+    encode: LATER.encode,
+  },
+  int8: LATER.int8,
+  emitC: LATER.emitC,
+  // The compiler refuses a fused activation, which this op never carries.
+  edgeTpu: [],
+};

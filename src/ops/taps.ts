@@ -1,0 +1,95 @@
+/**
+ * Window positions ("taps") of a padded NHWC tensor in tfjs, from ops that every backend has: slices, concatenations, pads.
+ * `slideTap` reads one position of every window at once, `foldTaps` is its adjoint: it adds values back where they were read.
+ */
+import type * as tfjs from '@tensorflow/tfjs-core';
+import type { Tfjs } from './op-def.js';
+import type { Pads } from './window.js';
+
+/** Pads height and width with a value; the input itself when there is nothing to pad. */
+export function padSpatial(tf: Tfjs, x: tfjs.Tensor4D, [top, bottom, left, right]: Pads, value = 0): tfjs.Tensor4D {
+  if (top + bottom + left + right === 0) return x;
+  return tf.pad4d(
+    x,
+    [
+      [0, 0],
+      [top, bottom],
+      [left, right],
+      [0, 0],
+    ],
+    value,
+  );
+}
+
+/** Element (y, x) of every window: [N, H, W, C] → [N, oh, ow, C]. */
+export function slideTap(
+  tf: Tfjs,
+  padded: tfjs.Tensor4D,
+  [y, x]: readonly [number, number],
+  [oh, ow]: readonly [number, number],
+  [sh, sw]: readonly [number, number],
+): tfjs.Tensor4D {
+  const [n, , , c] = padded.shape;
+  if (sh === 1 && sw === 1) return tf.slice4d(padded, [0, y, x, 0], [n, oh, ow, c]);
+  const end = [n, y + (oh - 1) * sh + 1, x + (ow - 1) * sw + 1, c];
+  return tf.stridedSlice(padded, [0, y, x, 0], end, [1, sh, sw, 1]) as tfjs.Tensor4D;
+}
+
+export interface Tap {
+  /** Offset of the tap in its window, dilation included. */
+  readonly y: number;
+  readonly x: number;
+  /** [N, oh, ow, C] */
+  readonly values: tfjs.Tensor4D;
+}
+
+/**
+ * Sums every tap's values back to the places `slideTap` read: [N, oh, ow, C] each → [N, H, W, C], H and W with padding.
+ * Taps that are congruent modulo the stride share a phase; the phases are interleaved at the end.
+ */
+export function foldTaps(
+  tf: Tfjs,
+  taps: readonly Tap[],
+  [sh, sw]: readonly [number, number],
+  [height, width]: readonly [number, number],
+): tfjs.Tensor4D {
+  const [n, oh, ow, c] = (taps[0] as Tap).values.shape;
+  const rows = oh + Math.floor(Math.max(...taps.map((t) => t.y)) / sh);
+  const columns = ow + Math.floor(Math.max(...taps.map((t) => t.x)) / sw);
+  const phases = new Map<number, tfjs.Tensor4D>();
+  for (const { y, x, values } of taps) {
+    const top = Math.floor(y / sh);
+    const left = Math.floor(x / sw);
+    const placed = padSpatial(tf, values, [top, rows - oh - top, left, columns - ow - left]);
+    const phase = (y % sh) * sw + (x % sw);
+    const sum = phases.get(phase);
+    phases.set(phase, sum ? tf.add(sum, placed) : placed);
+  }
+  let folded: tfjs.Tensor4D;
+  if (sh === 1 && sw === 1) {
+    folded = phases.get(0) as tfjs.Tensor4D;
+  } else {
+    const empty = phases.size < sh * sw ? (tf.zeros([n, rows, columns, c]) as tfjs.Tensor4D) : undefined;
+    const lines = Array.from({ length: sh }, (_, p) => {
+      const parts = Array.from({ length: sw }, (_, q) => (phases.get(p * sw + q) ?? empty) as tfjs.Tensor);
+      return tf.reshape(tf.stack(parts, 3), [n, rows, columns * sw * c]);
+    });
+    folded = tf.reshape(tf.stack(lines, 2), [n, rows * sh, columns * sw, c]) as tfjs.Tensor4D;
+  }
+  const [, h, w] = folded.shape;
+  if (h > height || w > width) {
+    folded = tf.slice4d(folded, [0, 0, 0, 0], [n, Math.min(h, height), Math.min(w, width), c]);
+  }
+  return padSpatial(tf, folded, [0, Math.max(0, height - h), 0, Math.max(0, width - w)]);
+}
+
+/** Removes padding. */
+export function cropSpatial(
+  tf: Tfjs,
+  padded: tfjs.Tensor4D,
+  pads: Pads,
+  [height, width]: readonly [number, number],
+): tfjs.Tensor4D {
+  const [n, h, w, c] = padded.shape;
+  return h === height && w === width ? padded : tf.slice4d(padded, [0, pads[0], pads[2], 0], [n, height, width, c]);
+}
