@@ -1,288 +1,374 @@
 /**
- * What every op is put through. A case is one row: inputs, attributes and the same computation written with tfjs's public
- * API. Expected values come from tfjs and its autodiff, from finite differences, and from TensorFlow and LiteRT
- * (`describeTensorFlow`); the float64 reference that they confirm is then the measure for what engines run.
+ * One table of cases per op, everything about the op checked from it: `describeOp(kind, cases)`.
+ *
+ * For every case:
+ * - forward: the float64 `reference` against TensorFlow and LiteRT (`oracle`, a Python expression) and tfjs (`tfjs`),
+ *   then every engine (onnxruntime, tfjs cpu, tfjs wasm) against the reference;
+ * - gradient: the graph that `vjp` builds, run in float64, against central finite differences and TensorFlow's
+ *   GradientTape, then on every engine against float64. The kinds that gradients are made of are thereby tested too.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
-import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { gradientGraph } from '../../src/autodiff/gradients.js';
 import { createRandom } from '../../src/core/random.js';
-import type { CompiledGraph } from '../../src/engines/engine.js';
 import { createOnnxEngine } from '../../src/engines/onnx.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import { type Attrs, elementCount, type Graph, type Shape, tensorOf } from '../../src/ir/graph.js';
 import { verifyGraph } from '../../src/ir/verify.js';
 import { opDef, SHAPES } from '../../src/ops/index.js';
-import { isUnsupported } from '../../src/ops/op-def.js';
+import { type GradientSink, isUnsupported } from '../../src/ops/op-def.js';
 import { runReference } from '../../src/ops/run-reference.js';
-import { describeNeeding, oraclePython, pythonOracle, repositoryRoot } from '../support/shared-data.js';
+import { itNeeding, pythonOracle } from '../support/shared-data.js';
+import { askOracle, type OracleAnswer } from './python-oracle.js';
 
 export interface CaseInput {
   readonly shape: Shape;
-  /** A constant of the graph (weights) instead of a graph input. */
-  readonly constant?: boolean;
-  /** Uniform in this range; default standard normal. */
-  readonly range?: readonly [number, number];
-  readonly data?: readonly number[];
-  /** Values stay this far from each of these points, where the op has a bend. */
-  readonly avoid?: { readonly points: readonly number[]; readonly by: number };
+  /**
+   * What to feed: standard normal (default), normal kept 0.05 away from 0, uniform in [0.5, 2], small integers in −2 … 2
+   * (many ties), or these values.
+   */
+  readonly values?: 'normal' | 'offZero' | 'positive' | 'ties' | readonly number[];
+  /** A weight: a constant of the graph in one run, fed in another. */
+  readonly weight?: boolean;
 }
 
 export interface OpCase {
   readonly name: string;
-  readonly inputs: readonly (Shape | CaseInput)[];
+  readonly inputs: readonly (CaseInput | Shape)[];
   readonly attrs?: Attrs;
-  readonly outputShape: Shape;
-  /** The same computation in tfjs's public API, from the same inputs. */
-  readonly oracle?: (tf: typeof import('@tensorflow/tfjs-core'), ...x: tf.Tensor[]) => tf.Tensor;
-  /** Inputs whose gradient is checked; default all. */
-  readonly differentiate?: readonly number[];
-  /** tfjs has no (or a wrong) gradient for the oracle. */
-  readonly noOracleGradient?: boolean;
-  /** Relative to 1 + |expected|, for what runs in float32; default 1e-5. */
+  /**
+   * The same computation in TensorFlow as a Python expression of the inputs `a`, `b`, `c`, … (weights are constants), `tf`
+   * and `np`; e.g. `tf.nn.relu(a)`. Its value comes from TensorFlow and, converted, from LiteRT.
+   */
+  readonly oracle?: string;
+  /** False: TensorFlow only, because the converter or LiteRT computes something else on purpose (say why in a comment). */
+  readonly litert?: boolean;
+  /** The same computation in tfjs's own ops, run on its cpu backend; also the oracle of the gradient. */
+  readonly tfjs?: (tf: typeof import('@tensorflow/tfjs-core'), ...inputs: tf.Tensor[]) => tf.Tensor;
+  /** Inputs whose gradient is checked; default all. Empty: the op has no gradient here. */
+  readonly wrt?: readonly number[];
+  /** Skips finite differences where the function jumps or kinks at the values fed; say why in a comment. */
+  readonly finiteDifferences?: boolean;
+  /** Allowed |difference| / (1 + max |expected|) on engines. Default 1e-5. */
   readonly tolerance?: number;
+  /** Exact shape of the output, when the case is about shapes. */
+  readonly shape?: Shape;
 }
+
+const INPUT_NAMES = 'abcdefgh';
+const ENGINES = ['onnx', 'tfjs-cpu', 'tfjs-wasm'] as const;
+type EngineName = (typeof ENGINES)[number];
 
 interface Prepared {
-  readonly graph: Graph;
-  readonly values: readonly Float32Array[];
-  readonly feeds: Readonly<Record<string, Float32Array>>;
+  readonly inputs: readonly CaseInput[];
+  readonly feeds: readonly Float32Array[];
+  readonly seed: Float32Array;
+  readonly outShape: Shape;
+  readonly wrt: readonly number[];
 }
 
-const ENGINES = ['onnx', 'tfjs cpu', 'tfjs wasm'] as const;
-
-/** A vitest suite for one op. */
+/** Registers the tests of one op kind. */
 export function describeOp(kind: string, cases: readonly OpCase[]): void {
+  const prepared = new Map(cases.map((c) => [c, prepareCase(kind, c)]));
+  const asked = cases.filter((c) => c.oracle !== undefined);
+
   describe(kind, () => {
-    describe.each(cases.map((c) => [c.name, c] as const))('%s', (_name, opCase) => {
-      const p = prepare(kind, opCase);
-      const tolerance = opCase.tolerance ?? 1e-5;
-      const def = opDef(kind);
-      const expected = () => runReference(p.graph, p.feeds).get('y') as Float64Array;
+    let answers: ReadonlyMap<OpCase, OracleAnswer> = new Map();
+    if (asked.length > 0 && pythonOracle.available()) {
+      // One Python process for the whole table: starting TensorFlow takes longer than all the cases.
+      beforeAll(async () => {
+        const questions = asked.map((c) => oracleQuestion(c, prepared.get(c) as Prepared));
+        const list = askOracle(questions);
+        answers = new Map(asked.map((c, i) => [c, list[i] as OracleAnswer]));
+      }, 180_000);
+    }
 
-      it('has the expected shape and a valid graph', () => {
-        verifyGraph(p.graph, SHAPES);
-        expect(tensorOf(p.graph, 'y').shape).toEqual(opCase.outputShape);
-        expect(expected()).toHaveLength(elementCount(opCase.outputShape));
+    describe.each(cases.map((c) => [c.name, c] as const))('%s', (_name, c) => {
+      const p = prepared.get(c) as Prepared;
+      const tolerance = c.tolerance ?? 1e-5;
+      const forward = forwardGraph(kind, c, p, false);
+
+      it('has the inferred shape and a valid graph', () => {
+        verifyGraph(forward, SHAPES);
+        if (c.shape) expect(tensorOf(forward, 'y').shape).toEqual(c.shape);
+        expect(referenceOf(forward, p).length).toBe(elementCount(p.outShape));
       });
 
-      const { oracle } = opCase;
+      if (c.oracle !== undefined) {
+        itNeeding([pythonOracle], 'agrees with TensorFlow and LiteRT', () => {
+          const answer = answers.get(c) as OracleAnswer;
+          const ours = referenceOf(forward, p);
+          expectClose(ours, answer.tensorflow, 1e-5, 'TensorFlow');
+          if (c.litert !== false) expectClose(ours, answer.litert as number[], 1e-5, 'LiteRT');
+        });
+      }
+
+      const oracle = c.tfjs;
       if (oracle) {
-        it('reference = tfjs', async () => {
+        it("agrees with tfjs's own op", async () => {
           await tf.setBackend('cpu');
-          const actual = tf.tidy(() => oracle(tf, ...tensors(p, opCase)).dataSync()) as Float32Array;
-          expectClose(expected(), actual, tolerance);
+          const theirs = tf.tidy(() => oracle(tf, ...tensorsOf(p)).dataSync());
+          expectClose(referenceOf(forward, p), theirs, 1e-5, 'tfjs');
         });
       }
 
-      it.each(ENGINES)('%s = reference', async (engine) => {
-        expectClose((await runOn(engine, p.graph, p.feeds)).y as Float32Array, expected(), tolerance);
+      it.each(ENGINES)('runs on %s', async (engine) => {
+        const expected = referenceOf(forward, p);
+        for (const graph of graphVariants(kind, c, p)) {
+          const { y } = await runOn(engine, graph, feedsOf(p));
+          expectClose(y as Float32Array, expected, tolerance, engine);
+        }
       });
 
-      const wrt = (opCase.differentiate ?? opCase.inputs.map((_, i) => i)).map((i) => `x${i}`);
-      if (isUnsupported(def.vjp) || wrt.length === 0) return;
-      const seed = values({ shape: opCase.outputShape }, 1234);
-      const backward = () => {
-        const made = gradientGraph(p.graph, { of: 'y', wrt }, 'seed');
-        verifyGraph(made.graph, SHAPES);
-        return made;
-      };
+      if (p.wrt.length === 0) return;
+      const gradient = gradientGraph(forward, p, p.wrt);
+      const feeds = { ...feedsOf(p), seed: p.seed };
 
-      it('gradient = finite differences', () => {
-        const { graph, gradients } = backward();
-        const ids = wrt.map((id) => gradients.get(id) as string);
-        const analytic = runReference(graph, { ...p.feeds, seed }, ids);
-        wrt.forEach((id, k) => {
-          const numeric = finiteDifferences(p, id, seed);
-          expectClose(analytic.get(ids[k] as string) as Float64Array, numeric, 1e-6);
+      it('has a gradient of the right shape', () => {
+        verifyGraph(gradient, SHAPES);
+        p.wrt.forEach((i, k) => {
+          expect(tensorOf(gradient, gradient.outputs[k] as string).shape).toEqual(p.inputs[i]?.shape);
         });
       });
 
-      if (oracle && !opCase.noOracleGradient) {
-        it('gradient = tfjs autodiff', async () => {
-          await tf.setBackend('cpu');
-          const { graph, gradients } = backward();
-          const ids = wrt.map((id) => gradients.get(id) as string);
-          const ours = runReference(graph, { ...p.feeds, seed }, ids);
-          const theirs = tf.tidy(() => {
-            const dy = tf.tensor(seed, [...opCase.outputShape]);
-            const all = tf.grads((...x: tf.Tensor[]) => oracle(tf, ...x))(tensors(p, opCase), dy);
-            return all.map((t) => t.dataSync() as Float32Array);
-          });
-          wrt.forEach((id, k) => {
-            const mine = ours.get(ids[k] as string) as Float64Array;
-            expectClose(mine, theirs[Number(id.slice(1))] as Float32Array, tolerance * 10);
+      if (c.finiteDifferences !== false) {
+        it('has the gradient of finite differences', () => {
+          const ours = runReference(gradient, feeds);
+          p.wrt.forEach((i, k) => {
+            const g = ours.get(gradient.outputs[k] as string) as Float64Array;
+            expectClose(...finiteDifferences(forward, p, i, g), 1e-6, `finite differences of input ${i}`);
           });
         });
       }
 
-      it.each(ENGINES)('gradient on %s = reference', async (engine) => {
-        const { graph, gradients } = backward();
-        const ids = [...new Set(gradients.values())];
-        const feeds = { ...p.feeds, seed };
-        const wanted = runReference(graph, feeds, ids);
-        const actual = await runOn(engine, graph, feeds);
-        for (const id of ids) expectClose(actual[id] as Float32Array, wanted.get(id) as Float64Array, tolerance * 10);
+      if (c.oracle !== undefined) {
+        itNeeding([pythonOracle], 'has the gradient of TensorFlow', () => {
+          const answer = answers.get(c) as OracleAnswer;
+          const ours = runReference(gradient, feeds);
+          p.wrt.forEach((i, k) => {
+            const g = ours.get(gradient.outputs[k] as string) as Float64Array;
+            expectClose(g, answer.gradients[k] as number[], 1e-5, `TensorFlow's gradient of input ${i}`);
+          });
+        });
+      }
+
+      it.each(ENGINES)('has the same gradient on %s', async (engine) => {
+        const expected = runReference(gradient, feeds);
+        for (const graph of graphVariants(kind, c, p)) {
+          const constants = p.inputs.map((_, i) => i).filter((i) => !graph.inputs.includes(inputName(i)));
+          const wrt = p.wrt.filter((i) => !constants.includes(i));
+          if (wrt.length === 0) continue;
+          const g = gradientGraph(graph, p, wrt);
+          const got = await runOn(engine, g, feeds);
+          wrt.forEach((i, k) => {
+            const reference = expected.get(gradient.outputs[p.wrt.indexOf(i)] as string) as Float64Array;
+            expectClose(
+              got[g.outputs[k] as string] as Float32Array,
+              reference,
+              tolerance,
+              `${engine}, input ${i}${constants.length > 0 ? ', constant weights' : ''}`,
+            );
+          });
+        }
       });
     });
   });
 }
 
-/**
- * Confirms the references with TensorFlow and, where its converter takes the op, LiteRT: one Python process for all cases.
- * What each kind is in TensorFlow stands in test/oracles/op_values.py.
- */
-export function describeTensorFlow(table: Readonly<Record<string, readonly OpCase[]>>): void {
-  const rows = Object.entries(table).flatMap(([kind, cases]) => cases.map((c) => ({ kind, opCase: c })));
-  describeNeeding([pythonOracle], 'reference = TensorFlow and LiteRT', () => {
-    let results: readonly { tensorflow: number[]; litert: number[] | null }[] = [];
-    beforeAll(() => {
-      const request = rows.map(({ kind, opCase }) => ({
-        kind,
-        attrs: opCase.attrs ?? {},
-        inputs: prepare(kind, opCase).values.map((v, i) => ({ shape: inputOf(opCase, i).shape, data: [...v] })),
-      }));
-      const script = path.join(repositoryRoot, 'test/oracles/op_values.py');
-      const run = spawnSync(oraclePython() as string, [script], {
-        input: JSON.stringify(request),
-        encoding: 'utf8',
-        maxBuffer: 1 << 28,
-        env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '3' },
-      });
-      if (run.status !== 0) throw new Error(`op_values.py failed: ${run.stderr.slice(-2000)}`);
-      results = JSON.parse(run.stdout.slice(run.stdout.lastIndexOf('\n[') + 1));
-    });
-    it.each(rows.map((r, i) => [`${r.kind}: ${r.opCase.name}`, i] as const))('%s', (_name, i) => {
-      const { kind, opCase } = rows[i] as (typeof rows)[number];
-      const p = prepare(kind, opCase);
-      const expected = runReference(p.graph, p.feeds).get('y') as Float64Array;
-      const result = results[i] as (typeof results)[number];
-      expectClose(expected, result.tensorflow, opCase.tolerance ?? 1e-5);
-      if (result.litert) expectClose(expected, result.litert, opCase.tolerance ?? 1e-5);
-    });
-  });
+function inputName(i: number): string {
+  return INPUT_NAMES[i] as string;
 }
 
-function inputOf(opCase: OpCase, i: number): CaseInput {
-  const input = opCase.inputs[i] as Shape | CaseInput;
-  return 'shape' in input ? input : { shape: input };
-}
-
-function prepare(kind: string, opCase: OpCase): Prepared {
-  const data = opCase.inputs.map((_, i) => values(inputOf(opCase, i), 17 + i));
-  const builder = new GraphBuilder(kind, SHAPES);
-  const feeds: Record<string, Float32Array> = {};
-  const ids = data.map((v, i) => {
-    const { shape, constant } = inputOf(opCase, i);
-    if (constant) return builder.constant(`x${i}`, shape, v);
-    feeds[`x${i}`] = v;
-    return builder.input(`x${i}`, shape);
-  });
-  const y = builder.op(kind, ids, opCase.attrs ?? {}, { id: 'y' });
-  return { graph: builder.build([y]), values: data, feeds };
-}
-
-function values(input: CaseInput, seed: number): Float32Array {
-  if (input.data) return Float32Array.from(input.data);
+function prepareCase(kind: string, c: OpCase): Prepared {
+  const inputs = c.inputs.map((spec): CaseInput => (Array.isArray(spec) ? { shape: spec } : (spec as CaseInput)));
+  // Every case has numbers of its own; the same in every run.
+  let seed = 17;
+  for (const character of `${kind} ${c.name}`) seed = (Math.imul(seed, 31) + character.charCodeAt(0)) >>> 0;
   const random = createRandom(seed);
-  const draw = (): number => {
-    if (!input.range) return random.normal();
-    return input.range[0] + random.next() * (input.range[1] - input.range[0]);
-  };
-  return Float32Array.from({ length: elementCount(input.shape) }, () => {
-    let v = draw();
-    while (input.avoid?.points.some((point) => Math.abs(v - point) < (input.avoid?.by ?? 0))) v = draw();
-    return v;
+  const feeds = inputs.map(({ shape, values = 'normal' }) => {
+    if (typeof values !== 'string') return Float32Array.from(values);
+    const draw = {
+      normal: () => random.normal(),
+      offZero: () => {
+        const v = random.normal();
+        return v + Math.sign(v) * 0.05;
+      },
+      positive: () => 0.5 + 1.5 * random.next(),
+      ties: () => random.int(5) - 2,
+    }[values];
+    return Float32Array.from({ length: elementCount(shape) }, draw);
   });
+  const types = inputs.map(({ shape }) => ({ shape, dtype: 'float32' as const }));
+  const outShape = SHAPES.inferShape(kind, types, c.attrs ?? {})[0]?.shape ?? [];
+  const seedValues = Float32Array.from({ length: elementCount(outShape) }, () => random.normal());
+  return { inputs, feeds, seed: seedValues, outShape, wrt: c.wrt ?? inputs.map((_, i) => i) };
 }
 
-function tensors(p: Prepared, opCase: OpCase): tf.Tensor[] {
-  return p.values.map((v, i) => tf.tensor(v, [...inputOf(opCase, i).shape]));
+/** y = op(inputs); weights as constants or as inputs. */
+function forwardGraph(kind: string, c: OpCase, p: Prepared, constantWeights: boolean): Graph {
+  const builder = new GraphBuilder('case', SHAPES);
+  const ids = p.inputs.map(({ shape, weight }, i) =>
+    weight && constantWeights
+      ? builder.constant(inputName(i), shape, p.feeds[i] as Float32Array)
+      : builder.input(inputName(i), shape),
+  );
+  return builder.build([builder.op(kind, ids, c.attrs ?? {}, { id: 'y' })]);
 }
 
-/** Central differences of ⟨seed, y⟩ in float64. */
-function finiteDifferences(p: Prepared, id: string, seed: Float32Array): Float64Array {
-  const base = p.values[Number(id.slice(1))] as Float32Array;
-  const loss = (x: Float64Array): number => {
-    const tensorsWith = new Map(p.graph.tensors);
-    const tensor = tensorOf(p.graph, id);
-    // A constant becomes an input, so that its value can stay in float64.
-    tensorsWith.set(id, { id, shape: tensor.shape, dtype: tensor.dtype });
-    const y = runReference({ ...p.graph, tensors: tensorsWith }, { ...p.feeds, [id]: x }).get('y') as Float64Array;
-    return y.reduce((sum, v, i) => sum + v * (seed[i] as number), 0);
+function graphVariants(kind: string, c: OpCase, p: Prepared): Graph[] {
+  const fed = forwardGraph(kind, c, p, false);
+  return p.inputs.some((input) => input.weight) ? [fed, forwardGraph(kind, c, p, true)] : [fed];
+}
+
+/** One output per `wrt`: the vector-Jacobian product of the only node with the input `seed`. */
+function gradientGraph(forward: Graph, p: Prepared, wrt: readonly number[]): Graph {
+  const builder = new GraphBuilder('gradient', SHAPES, forward);
+  const node = forward.nodes[0];
+  if (!node) throw new Error('the case has no node');
+  const seed = builder.input('seed', p.outShape);
+  const sink: GradientSink = {
+    type: (id) => builder.type(id),
+    op: (op, inputs, attrs = {}) => builder.op(op, inputs, attrs),
+    constant: (shape, data) => builder.constant('constant', shape, data),
   };
-  const step = 1e-5;
-  return Float64Array.from(base, (v, i) => {
-    const x = Float64Array.from(base);
-    x[i] = v + step;
-    const up = loss(x);
-    x[i] = v - step;
-    return (up - loss(x)) / (2 * step);
+  const { vjp } = opDef(node.kind);
+  if (isUnsupported(vjp)) throw new Error(`${node.kind} has no gradient (${vjp.unsupported}); say wrt: []`);
+  const needs = node.inputs.map((_, i) => wrt.includes(i));
+  const results = vjp(sink, {
+    inputs: node.inputs,
+    outputs: node.outputs,
+    attrs: node.attrs,
+    gradients: [seed],
+    needs,
   });
+  results.forEach((id, i) => {
+    if (!needs[i]) expect(id, `vjp computed an unneeded gradient of input ${i}`).toBeUndefined();
+  });
+  // A gradient may be the seed itself, or one value for two inputs: name each one.
+  return builder.build(wrt.map((i) => builder.op('identity', [results[i] as string], {}, { id: `d_${inputName(i)}` })));
+}
+
+function feedsOf(p: Prepared): Record<string, Float32Array> {
+  return Object.fromEntries(p.feeds.map((data, i) => [inputName(i), data]));
+}
+
+function referenceOf(graph: Graph, p: Prepared): Float64Array {
+  return runReference(graph, feedsOf(p)).get('y') as Float64Array;
+}
+
+function tensorsOf(p: Prepared): tf.Tensor[] {
+  return p.feeds.map((data, i) => tf.tensor(data, [...(p.inputs[i]?.shape ?? [])]));
+}
+
+/** Central differences of Σ seed·y at up to 48 elements, and our gradient at the same ones. */
+function finiteDifferences(graph: Graph, p: Prepared, input: number, ours: Float64Array): [number[], number[]] {
+  const step = 1e-4;
+  const count = ours.length;
+  const every = Math.max(1, Math.floor(count / 48));
+  const loss = (data: Float64Array): number => {
+    const y = runReference(graph, { ...feedsOf(p), [inputName(input)]: data }).get('y') as Float64Array;
+    return y.reduce((sum, v, i) => sum + v * (p.seed[i] as number), 0);
+  };
+  const got: number[] = [];
+  const expected: number[] = [];
+  for (let i = 0; i < count; i += every) {
+    const data = Float64Array.from(p.feeds[input] as Float32Array);
+    const at = data[i] as number;
+    data[i] = at + step;
+    const up = loss(data);
+    data[i] = at - step;
+    expected.push((up - loss(data)) / (2 * step));
+    got.push(ours[i] as number);
+  }
+  return [got, expected];
 }
 
 async function runOn(
-  engine: (typeof ENGINES)[number],
+  engine: EngineName,
   graph: Graph,
   feeds: Readonly<Record<string, Float32Array>>,
-): Promise<Readonly<Record<string, Float32Array>>> {
-  if (engine !== 'onnx') return runOnTfjs(engine === 'tfjs cpu' ? 'cpu' : 'wasm', graph, feeds);
-  let compiled: CompiledGraph | undefined;
-  try {
-    compiled = await (await createOnnxEngine()).compile(graph, { threads: 1 });
-    return await compiled.run(feeds);
-  } finally {
-    await compiled?.dispose();
+): Promise<Record<string, Float32Array>> {
+  if (engine === 'onnx') {
+    const compiled = await (await createOnnxEngine()).compile(graph, { threads: 1 });
+    try {
+      return { ...(await compiled.run(feeds)) };
+    } finally {
+      await compiled.dispose();
+    }
   }
+  await useTfjs(engine === 'tfjs-cpu' ? 'cpu' : 'wasm');
+  return runTfjs(graph, feeds);
 }
 
-/** The `toTfjs` hooks without the tfjs engine around them. */
-async function runOnTfjs(
-  backend: 'cpu' | 'wasm',
-  graph: Graph,
-  feeds: Readonly<Record<string, Float32Array>>,
-): Promise<Readonly<Record<string, Float32Array>>> {
-  setWasmPaths(`${path.join(repositoryRoot, 'node_modules/@tensorflow/tfjs-backend-wasm/dist')}/`);
-  if (!(await tf.setBackend(backend))) throw new Error(`tfjs ${backend} did not start`);
+let wasmReady = false;
+
+async function useTfjs(backend: 'cpu' | 'wasm'): Promise<void> {
+  if (backend === 'wasm' && !wasmReady) {
+    const main = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
+    setWasmPaths(`${path.dirname(main)}${path.sep}`);
+    wasmReady = true;
+  }
+  if (tf.getBackend() !== backend) expect(await tf.setBackend(backend), `tfjs backend ${backend}`).toBe(true);
+}
+
+/** The plainest possible tfjs interpreter: hooks in order. */
+function runTfjs(graph: Graph, feeds: Readonly<Record<string, Float32Array>>): Record<string, Float32Array> {
   return tf.tidy(() => {
-    const known = new Map<string, tf.Tensor>();
+    const values = new Map<string, tf.Tensor>();
+    for (const id of graph.inputs) {
+      values.set(id, tf.tensor(feeds[id] as Float32Array, [...tensorOf(graph, id).shape]));
+    }
     const lookUp = (id: string): tf.Tensor => {
-      let value = known.get(id);
-      if (!value) {
-        const { shape, data } = tensorOf(graph, id);
-        value = tf.tensor((data ?? feeds[id]) as Float32Array, [...shape]);
-        known.set(id, value);
-      }
-      return value;
+      const { shape, data } = tensorOf(graph, id);
+      return values.get(id) ?? tf.tensor(data as Float32Array, [...shape]);
     };
     for (const node of graph.nodes) {
-      const { toTfjs } = opDef(node.kind);
-      if (isUnsupported(toTfjs)) throw new Error(`${node.kind} does not run on tfjs: ${toTfjs.unsupported}`);
+      const hook = opDef(node.kind).toTfjs;
+      if (isUnsupported(hook)) throw new Error(`${node.kind} has no tfjs hook: ${hook.unsupported}`);
       const types = node.outputs.map((id) => tensorOf(graph, id));
-      toTfjs(tf, node.inputs.map(lookUp), node.attrs, types).forEach((value, i) => {
-        expect(value.shape).toEqual(types[i]?.shape);
-        known.set(node.outputs[i] as string, value);
+      hook(tf, node.inputs.map(lookUp), node.attrs, types).forEach((tensor, i) => {
+        expect(tensor.shape, `shape of "${node.outputs[i]}" in tfjs`).toEqual(types[i]?.shape);
+        values.set(node.outputs[i] as string, tensor);
       });
     }
-    return Object.fromEntries(graph.outputs.map((id) => [id, lookUp(id).dataSync() as Float32Array]));
+    return Object.fromEntries(graph.outputs.map((id) => [id, Float32Array.from(lookUp(id).dataSync())]));
   });
 }
 
-/** Element-wise |actual − expected| ≤ tolerance · (1 + |expected|); names the worst element. */
-export function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void {
-  expect(actual.length).toBe(expected.length);
-  let worst = -1;
-  let at = 0;
+/** |got − expected| ≤ tolerance · (1 + max |expected|), elementwise; non-finite values must be equal. */
+export function expectClose(
+  got: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  tolerance: number,
+  against: string,
+): void {
+  expect(got.length, `number of values against ${against}`).toBe(expected.length);
+  let largest = 0;
   for (let i = 0; i < expected.length; i++) {
-    const error = Math.abs((actual[i] as number) - (expected[i] as number)) / (1 + Math.abs(expected[i] as number));
-    if (!(error <= worst)) {
-      worst = error;
-      at = i;
-    }
+    if (Number.isFinite(expected[i])) largest = Math.max(largest, Math.abs(expected[i] as number));
   }
-  if (!(worst <= tolerance)) expect.fail(`element ${at}: ${actual[at]} instead of ${expected[at]} (± ${tolerance})`);
+  const allowed = tolerance * (1 + largest);
+  for (let i = 0; i < expected.length; i++) {
+    const a = got[i] as number;
+    const b = expected[i] as number;
+    if (Object.is(a, b) || a === b || Math.abs(a - b) <= allowed) continue;
+    expect.fail(`value ${i} against ${against}: got ${a}, expected ${b} (allowed difference ${allowed})`);
+  }
+}
+
+function oracleQuestion(c: OpCase, p: Prepared): Parameters<typeof askOracle>[0][number] {
+  return {
+    expression: c.oracle as string,
+    inputs: p.inputs.map(({ shape, weight }, i) => ({
+      shape: [...shape],
+      data: Array.from(p.feeds[i] as Float32Array),
+      weight: weight ?? false,
+    })),
+    seed: { shape: [...p.outShape], data: Array.from(p.seed) },
+    wrt: [...p.wrt],
+    litert: c.litert !== false,
+  };
 }

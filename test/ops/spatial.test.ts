@@ -1,0 +1,340 @@
+/** Convolutions, pools, resizes, pad and slice. */
+import type * as tfjs from '@tensorflow/tfjs-core';
+import { resolvePads } from '../../src/ops/window.js';
+import { describeOp, type OpCase } from './harness.js';
+
+type Pair = readonly [number, number];
+
+const same = (size: Pair, kernel: Pair, strides: Pair, dilations: Pair = [1, 1]) =>
+  resolvePads('same', size, kernel, strides, dilations);
+
+const none = [0, 0, 0, 0];
+const weight = (shape: number[]) => ({ shape, weight: true });
+/** TensorFlow's explicit padding of height and width. */
+const padded = ([top, bottom, left, right]: readonly number[]): string =>
+  `tf.pad(a, [[0,0],[${top},${bottom}],[${left},${right}],[0,0]])`;
+
+/** Keras layout [1, kh, kw, C·m] → TensorFlow's [kh, kw, C, m]. */
+const hwcm = (kh: number, kw: number, c: number, m: number): string => `tf.reshape(b, [${kh},${kw},${c},${m}])`;
+
+const depthwise: OpCase[] = [
+  {
+    name: '3x3 same',
+    inputs: [[2, 6, 5, 3], weight([1, 3, 3, 3])],
+    attrs: { strides: [1, 1], dilations: [1, 1], pads: same([6, 5], [3, 3], [1, 1]) },
+    oracle: `tf.nn.depthwise_conv2d(a, ${hwcm(3, 3, 3, 1)}, [1,1,1,1], 'SAME')`,
+    tfjs: (tf, a, b) =>
+      tf.depthwiseConv2d(a as tfjs.Tensor4D, tf.reshape(b as tfjs.Tensor, [3, 3, 3, 1]) as tfjs.Tensor4D, 1, 'same'),
+    shape: [2, 6, 5, 3],
+  },
+  {
+    name: '3x3 stride 2 same, even size (pads 0 and 1), bias',
+    inputs: [[1, 8, 6, 2], weight([1, 3, 3, 2]), weight([2])],
+    attrs: { strides: [2, 2], dilations: [1, 1], pads: same([8, 6], [3, 3], [2, 2]) },
+    oracle: `tf.nn.depthwise_conv2d(a, ${hwcm(3, 3, 2, 1)}, [1,2,2,1], 'SAME') + c`,
+    shape: [1, 4, 3, 2],
+  },
+  {
+    name: '3x3 stride 2 same, odd size, multiplier 2',
+    inputs: [[2, 7, 5, 3], weight([1, 3, 3, 6])],
+    attrs: { strides: [2, 2], dilations: [1, 1], pads: same([7, 5], [3, 3], [2, 2]) },
+    oracle: `tf.nn.depthwise_conv2d(a, ${hwcm(3, 3, 3, 2)}, [1,2,2,1], 'SAME')`,
+    shape: [2, 4, 3, 6],
+  },
+  {
+    name: '2x3 valid, multiplier 3, bias',
+    inputs: [[1, 5, 6, 2], weight([1, 2, 3, 6]), weight([6])],
+    attrs: { strides: [1, 1], dilations: [1, 1], pads: none },
+    oracle: `tf.nn.depthwise_conv2d(a, ${hwcm(2, 3, 2, 3)}, [1,1,1,1], 'VALID') + c`,
+    shape: [1, 4, 4, 6],
+  },
+  {
+    name: 'one input channel, multiplier 4 (kws)',
+    inputs: [[2, 9, 5, 1], weight([1, 4, 3, 4])],
+    attrs: { strides: [2, 2], dilations: [1, 1], pads: same([9, 5], [4, 3], [2, 2]) },
+    oracle: `tf.nn.depthwise_conv2d(a, ${hwcm(4, 3, 1, 4)}, [1,2,2,1], 'SAME')`,
+  },
+  {
+    name: 'stride 2 valid that leaves rows unused',
+    inputs: [[1, 8, 8, 2], weight([1, 3, 3, 2])],
+    attrs: { strides: [2, 2], dilations: [1, 1], pads: none },
+    oracle: `tf.nn.depthwise_conv2d(a, ${hwcm(3, 3, 2, 1)}, [1,2,2,1], 'VALID')`,
+    shape: [1, 3, 3, 2],
+  },
+  {
+    name: 'asymmetric explicit pads, unequal strides',
+    inputs: [[2, 6, 7, 2], weight([1, 3, 2, 2])],
+    attrs: { strides: [2, 1], dilations: [1, 1], pads: [2, 0, 1, 3] },
+    shape: [2, 3, 10, 2],
+  },
+  {
+    name: 'dilation 2 same',
+    inputs: [[1, 9, 8, 3], weight([1, 3, 3, 3])],
+    attrs: { strides: [1, 1], dilations: [2, 2], pads: same([9, 8], [3, 3], [1, 1], [2, 2]) },
+    oracle: `tf.nn.depthwise_conv2d(a, ${hwcm(3, 3, 3, 1)}, [1,1,1,1], 'SAME', dilations=[2,2])`,
+    tfjs: (tf, a, b) =>
+      tf.depthwiseConv2d(
+        a as tfjs.Tensor4D,
+        tf.reshape(b as tfjs.Tensor, [3, 3, 3, 1]) as tfjs.Tensor4D,
+        1,
+        'same',
+        'NHWC',
+        [2, 2],
+      ),
+  },
+  {
+    name: 'dilation with strides, multiplier 2',
+    inputs: [[1, 9, 10, 2], weight([1, 3, 2, 4])],
+    attrs: { strides: [2, 3], dilations: [2, 3], pads: [1, 2, 0, 1] },
+  },
+  {
+    name: 'pads wider than the kernel, stride 1',
+    inputs: [[1, 4, 4, 2], weight([1, 2, 2, 2])],
+    attrs: { strides: [1, 1], dilations: [1, 1], pads: [2, 1, 1, 2] },
+    oracle: `tf.nn.depthwise_conv2d(${padded([2, 1, 1, 2])}, ${hwcm(2, 2, 2, 1)}, [1,1,1,1], 'VALID')`,
+  },
+  {
+    name: 'kernel larger than the stride-2 input',
+    inputs: [[1, 3, 3, 2], weight([1, 5, 5, 2])],
+    attrs: { strides: [2, 2], dilations: [1, 1], pads: same([3, 3], [5, 5], [2, 2]) },
+    oracle: `tf.nn.depthwise_conv2d(a, ${hwcm(5, 5, 2, 1)}, [1,2,2,1], 'SAME')`,
+  },
+];
+describeOp('depthwise_conv2d', depthwise);
+
+// The gradient kinds are run by the cases above; here as ops of their own, so that their own gradients are checked.
+describeOp('depthwise_conv2d_input_grad', [
+  {
+    name: 'stride 1',
+    inputs: [[1, 5, 4, 4], weight([1, 3, 3, 4])],
+    attrs: { strides: [1, 1], dilations: [1, 1], pads: [1, 1, 1, 1], inputSize: [5, 4], multiplier: 2 },
+    shape: [1, 5, 4, 2],
+  },
+  {
+    name: 'stride 2',
+    inputs: [[2, 3, 3, 4], weight([1, 3, 3, 4])],
+    attrs: { strides: [2, 2], dilations: [1, 1], pads: [0, 1, 0, 1], inputSize: [6, 6], multiplier: 1 },
+    shape: [2, 6, 6, 4],
+  },
+]);
+describeOp('depthwise_conv2d_filter_grad', [
+  {
+    name: 'stride 2, multiplier 2',
+    inputs: [
+      [2, 5, 5, 2],
+      [2, 3, 3, 4],
+    ],
+    attrs: { strides: [2, 2], dilations: [1, 1], pads: [1, 1, 1, 1], kernelSize: [3, 3] },
+    shape: [1, 3, 3, 4],
+  },
+]);
+
+const pool = (kernelSize: Pair, strides: Pair, pads: readonly number[]) => ({ kernelSize, strides, pads });
+
+describeOp('max_pool2d', [
+  {
+    name: '2x2 stride 2',
+    inputs: [[2, 6, 4, 3]],
+    attrs: pool([2, 2], [2, 2], none),
+    oracle: "tf.nn.max_pool2d(a, 2, 2, 'VALID')",
+    tfjs: (tf, a) => tf.maxPool(a as tfjs.Tensor4D, 2, 2, 'valid'),
+    shape: [2, 3, 2, 3],
+  },
+  {
+    name: '2x2 stride 2 valid, odd size',
+    inputs: [[1, 7, 5, 2]],
+    attrs: pool([2, 2], [2, 2], none),
+    oracle: "tf.nn.max_pool2d(a, 2, 2, 'VALID')",
+    shape: [1, 3, 2, 2],
+  },
+  {
+    name: '3x3 stride 2 same, overlapping windows, odd size',
+    inputs: [[2, 7, 5, 3]],
+    attrs: pool([3, 3], [2, 2], same([7, 5], [3, 3], [2, 2])),
+    oracle: "tf.nn.max_pool2d(a, 3, 2, 'SAME')",
+    tfjs: (tf, a) => tf.maxPool(a as tfjs.Tensor4D, 3, 2, 'same'),
+    shape: [2, 4, 3, 3],
+  },
+  {
+    name: '3x3 stride 1 same',
+    inputs: [[1, 5, 6, 2]],
+    attrs: pool([3, 3], [1, 1], same([5, 6], [3, 3], [1, 1])),
+    oracle: "tf.nn.max_pool2d(a, 3, 1, 'SAME')",
+  },
+  {
+    name: 'padded windows of negative numbers: padding never wins',
+    inputs: [{ shape: [1, 4, 4, 1], values: Array.from({ length: 16 }, (_, i) => -1 - ((i * 7) % 16) / 8) }],
+    attrs: pool([3, 3], [2, 2], same([4, 4], [3, 3], [2, 2])),
+    oracle: "tf.nn.max_pool2d(a, 3, 2, 'SAME')",
+  },
+  {
+    name: 'ties: the first maximum takes the gradient',
+    inputs: [{ shape: [2, 6, 6, 3], values: 'ties' }],
+    attrs: pool([3, 3], [2, 2], same([6, 6], [3, 3], [2, 2])),
+    oracle: "tf.nn.max_pool2d(a, 3, 2, 'SAME')",
+    finiteDifferences: false, // every window has ties
+  },
+  {
+    name: 'all equal, 2x2',
+    inputs: [{ shape: [1, 4, 4, 2], values: new Array<number>(32).fill(0) }],
+    attrs: pool([2, 2], [2, 2], none),
+    oracle: "tf.nn.max_pool2d(a, 2, 2, 'VALID')",
+    finiteDifferences: false, // ties
+  },
+  {
+    name: 'explicit asymmetric pads, 3x2 stride 2x3',
+    inputs: [[2, 6, 8, 2]],
+    attrs: pool([3, 2], [2, 3], [2, 0, 0, 1]),
+    oracle: `tf.nn.max_pool2d(tf.pad(a, [[0,0],[2,0],[0,1],[0,0]], constant_values=-1e30), [3,2], [2,3], 'VALID')`,
+  },
+  {
+    name: 'stride larger than the kernel',
+    inputs: [[1, 7, 8, 2]],
+    attrs: pool([1, 2], [3, 3], none),
+    oracle: "tf.nn.max_pool2d(a, [1,2], 3, 'VALID')",
+  },
+  {
+    name: 'one window over everything',
+    inputs: [[2, 3, 4, 2]],
+    attrs: pool([3, 4], [3, 4], none),
+    oracle: "tf.nn.max_pool2d(a, [3,4], [3,4], 'VALID')",
+    shape: [2, 1, 1, 2],
+  },
+]);
+
+describeOp('avg_pool2d', [
+  {
+    name: '2x2 stride 2',
+    inputs: [[2, 6, 4, 3]],
+    attrs: pool([2, 2], [2, 2], none),
+    oracle: "tf.nn.avg_pool2d(a, 2, 2, 'VALID')",
+    tfjs: (tf, a) => tf.avgPool(a as tfjs.Tensor4D, 2, 2, 'valid'),
+    shape: [2, 3, 2, 3],
+  },
+  {
+    name: '2x2 stride 2 valid, odd size',
+    inputs: [[1, 7, 5, 2]],
+    attrs: pool([2, 2], [2, 2], none),
+    oracle: "tf.nn.avg_pool2d(a, 2, 2, 'VALID')",
+  },
+  {
+    name: '3x3 stride 2 same: padding is not counted',
+    inputs: [[2, 7, 6, 3]],
+    attrs: pool([3, 3], [2, 2], same([7, 6], [3, 3], [2, 2])),
+    oracle: "tf.nn.avg_pool2d(a, 3, 2, 'SAME')",
+    tfjs: (tf, a) => tf.avgPool(a as tfjs.Tensor4D, 3, 2, 'same'),
+  },
+  {
+    name: '3x3 stride 1 same',
+    inputs: [[1, 5, 6, 2]],
+    attrs: pool([3, 3], [1, 1], same([5, 6], [3, 3], [1, 1])),
+    oracle: "tf.nn.avg_pool2d(a, 3, 1, 'SAME')",
+  },
+  {
+    name: 'global, one window',
+    inputs: [[2, 3, 5, 4]],
+    attrs: pool([3, 5], [3, 5], none),
+    oracle: "tf.nn.avg_pool2d(a, [3,5], [3,5], 'VALID')",
+    shape: [2, 1, 1, 4],
+  },
+  {
+    name: 'one padded window over everything',
+    inputs: [[1, 3, 3, 2]],
+    attrs: pool([5, 5], [5, 5], [1, 1, 1, 1]),
+    oracle: "tf.nn.avg_pool2d(a, 5, 5, 'SAME')",
+    shape: [1, 1, 1, 2],
+  },
+  {
+    name: 'explicit asymmetric pads',
+    inputs: [[2, 6, 7, 2]],
+    attrs: pool([3, 2], [2, 1], [2, 0, 1, 0]),
+    // Sums of the padded input over sums of padded ones.
+    oracle: `tf.nn.avg_pool2d(${padded([2, 0, 1, 0])}, [3,2], [2,1], 'VALID') / tf.nn.avg_pool2d(tf.pad(tf.ones([1,6,7,1]), [[0,0],[2,0],[1,0],[0,0]]), [3,2], [2,1], 'VALID')`,
+  },
+  {
+    name: 'padding counted (ONNX)',
+    inputs: [[1, 5, 5, 2]],
+    attrs: { ...pool([3, 3], [2, 2], [1, 1, 1, 1]), countIncludePad: true },
+    oracle: `tf.nn.avg_pool2d(${padded([1, 1, 1, 1])}, 3, 2, 'VALID')`,
+  },
+  {
+    name: 'padding counted, one window',
+    inputs: [[1, 3, 2, 2]],
+    attrs: { ...pool([4, 4], [4, 4], [1, 0, 1, 1]), countIncludePad: true },
+    oracle: `tf.nn.avg_pool2d(${padded([1, 0, 1, 1])}, 4, 4, 'VALID')`,
+    shape: [1, 1, 1, 2],
+  },
+]);
+describeOp('avg_pool2d_grad', [
+  {
+    name: 'its own gradient is the pool',
+    inputs: [[2, 3, 3, 2]],
+    attrs: { ...pool([3, 3], [2, 2], [1, 1, 1, 1]), inputSize: [6, 6] },
+    shape: [2, 6, 6, 2],
+  },
+]);
+
+describeOp('pad', [
+  {
+    name: 'height and width, asymmetric',
+    inputs: [[2, 3, 4, 2]],
+    attrs: { paddings: [0, 0, 1, 2, 0, 3, 0, 0], value: 0 },
+    oracle: 'tf.pad(a, [[0,0],[1,2],[0,3],[0,0]])',
+    tfjs: (tf, a) =>
+      tf.pad(a, [
+        [0, 0],
+        [1, 2],
+        [0, 3],
+        [0, 0],
+      ]),
+    shape: [2, 6, 7, 2],
+  },
+  {
+    name: 'channels and batch, with a value',
+    inputs: [[1, 2, 3, 2]],
+    attrs: { paddings: [1, 0, 0, 0, 0, 0, 2, 1], value: -1.5 },
+    oracle: 'tf.pad(a, [[1,0],[0,0],[0,0],[2,1]], constant_values=-1.5)',
+    shape: [2, 2, 3, 5],
+  },
+  {
+    name: 'rank 2',
+    inputs: [[3, 4]],
+    attrs: { paddings: [0, 1, 2, 0], value: 0 },
+    oracle: 'tf.pad(a, [[0,1],[2,0]])',
+  },
+  {
+    name: 'rank 3',
+    inputs: [[2, 3, 4]],
+    attrs: { paddings: [0, 0, 1, 1, 0, 2], value: 2 },
+    oracle: 'tf.pad(a, [[0,0],[1,1],[0,2]], constant_values=2.0)',
+  },
+]);
+
+describeOp('slice', [
+  {
+    name: 'height, width and channels',
+    inputs: [[2, 5, 6, 4]],
+    attrs: { begin: [0, 1, 2, 1], size: [-1, 3, -1, 2] },
+    oracle: 'tf.slice(a, [0,1,2,1], [-1,3,-1,2])',
+    tfjs: (tf, a) => tf.slice(a, [0, 1, 2, 1], [-1, 3, -1, 2]),
+    shape: [2, 3, 4, 2],
+  },
+  {
+    name: 'batch',
+    inputs: [[3, 2, 2, 2]],
+    attrs: { begin: [1, 0, 0, 0], size: [1, -1, -1, -1] },
+    oracle: 'tf.slice(a, [1,0,0,0], [1,-1,-1,-1])',
+  },
+  {
+    name: 'everything',
+    inputs: [[1, 2, 3, 2]],
+    attrs: { begin: [0, 0, 0, 0], size: [-1, 2, -1, 2] },
+    shape: [1, 2, 3, 2],
+  },
+  {
+    name: 'rank 2',
+    inputs: [[2, 7]],
+    attrs: { begin: [0, 3], size: [-1, 2] },
+    oracle: 'tf.slice(a, [0,3], [-1,2])',
+  },
+]);
