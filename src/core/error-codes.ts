@@ -86,6 +86,16 @@ export const ERROR_CODES = {
     meaning: 'Sample values are not what they are declared to be (not finite, not 0..255).',
     remedy: 'Save pictures as uint8, or as float32 in the range that the network takes.',
   },
+  E_DEVICE_INVALID: {
+    exit: 3,
+    meaning: 'A device or gateway profile breaks its schema, or holds a number without a source.',
+    remedy: 'Every violation is listed with its JSON path; devices/device.schema.json completes the file in an editor.',
+  },
+  E_DEVICE_UNKNOWN: {
+    exit: 2,
+    meaning: 'There is no device or gateway of that name.',
+    remedy: 'isplit-edge devices lists them; a profile of your own is given by its path, ./my-board.json.',
+  },
   E_INTERNAL: {
     exit: 1,
     meaning: 'A defect of isplit-edge itself.',
@@ -95,6 +105,16 @@ export const ERROR_CODES = {
     exit: 130,
     meaning: 'The run was stopped on request (Ctrl-C).',
     remedy: 'Run the same command again; finished parts are reused.',
+  },
+  E_LINK_INVALID: {
+    exit: 3,
+    meaning: 'A link profile breaks its schema, or holds a number without a source.',
+    remedy: 'Every violation is listed with its JSON path; devices/link.schema.json completes the file in an editor.',
+  },
+  E_LINK_UNKNOWN: {
+    exit: 2,
+    meaning: 'There is no link of that name.',
+    remedy: 'isplit-edge links lists them; a profile of your own is given by its path, ./my-link.json.',
   },
   E_PREPROCESS_SPEC: {
     exit: 3,
@@ -180,6 +200,11 @@ export const ERROR_CODES = {
     exit: 4,
     meaning: 'No cut fits the device and the budgets.',
     remedy: 'The message names the nearest cut and what would make it fit; every reason is in the JSON.',
+  },
+  E_WRITE: {
+    exit: 3,
+    meaning: 'An output file cannot be written.',
+    remedy: 'Check the path, permissions and free disk space; nothing half-written was left behind.',
   },
 } as const satisfies Record<string, { exit: 1 | 2 | 3 | 4 | 5 | 6 | 130; meaning: string; remedy: string }>;
 

@@ -13,15 +13,6 @@ export interface Budgets {
   readonly wireBytes?: number;
 }
 
-/** What the device offers to a head. */
-export interface DeviceLimits {
-  readonly ramFreeBytes: number;
-  /** The arena is one allocation. */
-  readonly ramLargestBlockBytes: number;
-  /** Flash left for model and code of the head. */
-  readonly flashFreeBytes: number;
-}
-
 /**
  * Refuses budgets that cannot all be meant: a part larger than the whole, or a budget of nothing.
  * @throws IsplitError E_BUDGET_CONTRADICTION with every contradiction

@@ -1,17 +1,18 @@
-import type { Budgets, DeviceLimits } from './budgets.js';
+import type { MemoryFit } from '../devices/memory.js';
+import type { Budgets } from './budgets.js';
 
-/** Why a cut is rejected. Codes are stable. */
+/** Why a cut is rejected. Codes are stable; the first three are limits of the device, the others the user's budgets. */
 export interface Reason {
   readonly code:
-    | 'FLASH_DEVICE'
-    | 'RAM_DEVICE'
-    | 'RAM_BLOCK'
-    | 'BUDGET_TOTAL'
-    | 'BUDGET_FLASH'
-    | 'BUDGET_RAM'
-    | 'BUDGET_MACS'
-    | 'BUDGET_LATENCY'
-    | 'BUDGET_WIRE';
+    | 'arena-block'
+    | 'ram-total'
+    | 'flash'
+    | 'budget-total'
+    | 'budget-flash'
+    | 'budget-ram'
+    | 'budget-macs'
+    | 'budget-latency'
+    | 'budget-wire';
   readonly needs: number;
   readonly has: number;
   readonly unit: 'B' | 'MAC' | 'us';
@@ -28,21 +29,20 @@ export interface Demand {
 }
 
 /** Every limit a cut breaks, not only the first; empty = it fits. */
-export function findReasons(demand: Demand, budgets: Budgets, limits?: DeviceLimits): Reason[] {
+export function findReasons(demand: Demand, budgets: Budgets, memory?: MemoryFit): Reason[] {
+  const ofDevice = (memory?.reasons ?? []).map(({ code, needs, has, unit }): Reason => ({ code, needs, has, unit }));
   const checks: [Reason['code'], number | undefined, number | undefined, Reason['unit']][] = [
-    ['FLASH_DEVICE', demand.flashBytes, limits?.flashFreeBytes, 'B'],
-    ['RAM_DEVICE', demand.arenaBytes, limits?.ramFreeBytes, 'B'],
-    ['RAM_BLOCK', demand.arenaBytes, limits?.ramLargestBlockBytes, 'B'],
-    ['BUDGET_TOTAL', demand.flashBytes + demand.arenaBytes, budgets.totalBytes, 'B'],
-    ['BUDGET_FLASH', demand.flashBytes, budgets.flashBytes, 'B'],
-    ['BUDGET_RAM', demand.arenaBytes, budgets.ramBytes, 'B'],
-    ['BUDGET_MACS', demand.headMacs, budgets.macs, 'MAC'],
-    ['BUDGET_LATENCY', demand.latencyUs, budgets.latencyUs, 'us'],
-    ['BUDGET_WIRE', demand.wireBytes, budgets.wireBytes, 'B'],
+    ['budget-total', demand.flashBytes + demand.arenaBytes, budgets.totalBytes, 'B'],
+    ['budget-flash', demand.flashBytes, budgets.flashBytes, 'B'],
+    ['budget-ram', demand.arenaBytes, budgets.ramBytes, 'B'],
+    ['budget-macs', demand.headMacs, budgets.macs, 'MAC'],
+    ['budget-latency', demand.latencyUs, budgets.latencyUs, 'us'],
+    ['budget-wire', demand.wireBytes, budgets.wireBytes, 'B'],
   ];
-  return checks.flatMap(([code, needs, has, unit]) =>
+  const ofBudgets = checks.flatMap(([code, needs, has, unit]): Reason[] =>
     needs !== undefined && has !== undefined && needs > has
       ? [{ code, needs: Math.ceil(needs), has: Math.floor(has), unit }]
       : [],
   );
+  return [...ofDevice, ...ofBudgets];
 }
