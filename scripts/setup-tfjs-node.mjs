@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * npm run setup:tfjs-node makes the optional package @tensorflow/tfjs-node load where its own install script could not
- * download libtensorflow: it links the libraries and headers of the TensorFlow wheel in .venv into the package and builds
+ * download libtensorflow (`--check` only says whether it works): it links the libraries and headers of the TensorFlow wheel in .venv into the package and builds
  * the native addon against them. Does nothing when the package already works. `npm ci` removes the result; run it again.
  * Needs python3 with venv, make, g++ and Node's headers.
  */
@@ -30,6 +30,10 @@ async function setUp() {
   if (existsSync(packageFolder) && probeMatMul().works) {
     console.log('tfjs-node works already');
     return 0;
+  }
+  if (process.argv.includes('--check')) {
+    console.log('tfjs-node does not work here');
+    return exitToolMissing;
   }
   if (process.platform !== 'linux') {
     console.error(
