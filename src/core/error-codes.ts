@@ -206,6 +206,11 @@ export const ERROR_CODES = {
     meaning: 'An output file cannot be written.',
     remedy: 'Check the path, permissions and free disk space; nothing half-written was left behind.',
   },
+  E_CARD_INVALID: {
+    exit: 3,
+    meaning: 'A model card (card.json beside the model) breaks its schema.',
+    remedy: 'Compare with models/fashion-cnn/card.json, or move the card away.',
+  },
 } as const satisfies Record<string, { exit: 1 | 2 | 3 | 4 | 5 | 6 | 130; meaning: string; remedy: string }>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;
