@@ -1,0 +1,18 @@
+import { renderErrorsPage } from '../src/core/errors-page.js';
+import { JSON_SCHEMA_FILES, listDevices, listLinks, renderDevicesPage } from '../src/devices/index.js';
+import { renderSupportedOpsPage } from '../src/ops/supported-ops-page.js';
+
+/** A file that is made from tables in the code, so that it cannot disagree with them. */
+export interface GeneratedPage {
+  /** From the root of the repository. */
+  readonly path: string;
+  render(): string | Promise<string>;
+}
+
+/** One row a file. */
+export const GENERATED_PAGES: readonly GeneratedPage[] = [
+  { path: 'docs/devices.md', render: () => renderDevicesPage(listDevices(), listLinks()) },
+  { path: 'docs/errors.md', render: renderErrorsPage },
+  { path: 'docs/supported-ops.md', render: renderSupportedOpsPage },
+  ...Object.entries(JSON_SCHEMA_FILES).map(([path, render]) => ({ path, render })),
+];
