@@ -1,6 +1,7 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { dims4, requireInputs, requireRank, shapeError } from './checks.js';
 import { GRADIENT_ONLY, type OpDef, type RefTensor } from './op-def.js';
+import { scatterProducts } from './taps.js';
 import { type ConvAttrs, checkConv, onnxPads, windowOutput } from './window.js';
 
 export interface Conv2dInputGradAttrs extends ConvAttrs {
@@ -149,7 +150,14 @@ export const conv2dInputGrad: OpDef<Conv2dInputGradAttrs> = {
     const size: [number, number, number, number] = [n, h + top + bottom, w + left + right, c];
     const full = dense
       ? tf.conv2dTranspose(g, hwio, size, [...attrs.strides], 'valid')
-      : scatterDilated(tf, g, f, size, attrs);
+      : scatterProducts(
+          tf,
+          g,
+          (p, q) => tf.reshape(tf.slice4d(f, [0, p, q, 0], [-1, 1, 1, c]), [-1, c]) as tfjs.Tensor2D,
+          [kh, kw],
+          attrs,
+          [size[1], size[2]],
+        );
     return [tf.slice4d(full, [0, top, left, 0], [n, h, w, c])];
   },
 
@@ -158,55 +166,3 @@ export const conv2dInputGrad: OpDef<Conv2dInputGradAttrs> = {
   emitC: GRADIENT_ONLY,
   edgeTpu: GRADIENT_ONLY,
 };
-
-/** Dilated input gradient on the padded input: one matrix product per kernel position, added where that position read. */
-function scatterDilated(
-  tf: typeof tfjs,
-  dy: tfjs.Tensor4D,
-  filter: tfjs.Tensor4D,
-  [n, h, w, c]: readonly [number, number, number, number],
-  attrs: ConvAttrs,
-): tfjs.Tensor4D {
-  const [, oh, ow, o] = dy.shape;
-  const [, kh, kw] = filter.shape;
-  const [sh, sw] = attrs.strides;
-  // Zero-insertion: dy spread over a grid of the stride.
-  const spread = (t: tfjs.Tensor4D): tfjs.Tensor4D => {
-    if (sh === 1 && sw === 1) return t;
-    const rows = tf.pad(tf.reshape(t, [n, oh, 1, ow, 1, o]), [
-      [0, 0],
-      [0, 0],
-      [0, sh - 1],
-      [0, 0],
-      [0, sw - 1],
-      [0, 0],
-    ]);
-    return tf.slice4d(
-      tf.reshape(rows, [n, oh * sh, ow * sw, o]) as tfjs.Tensor4D,
-      [0, 0, 0, 0],
-      [n, (oh - 1) * sh + 1, (ow - 1) * sw + 1, o],
-    );
-  };
-  const wide = spread(dy);
-  const [, wh, ww] = wide.shape;
-  const flat = tf.reshape(wide, [n * wh * ww, o]) as tfjs.Tensor2D;
-  let sum = tf.zeros([n, h, w, c]) as tfjs.Tensor4D;
-  for (let p = 0; p < kh; p++) {
-    for (let q = 0; q < kw; q++) {
-      const tap = tf.reshape(tf.slice4d(filter, [0, p, q, 0], [o, 1, 1, c]), [o, c]) as tfjs.Tensor2D;
-      const part = tf.reshape(tf.matMul(flat, tap), [n, wh, ww, c]) as tfjs.Tensor4D;
-      const top = p * attrs.dilations[0];
-      const left = q * attrs.dilations[1];
-      sum = tf.add(
-        sum,
-        tf.pad4d(part, [
-          [0, 0],
-          [top, h - top - wh],
-          [left, w - left - ww],
-          [0, 0],
-        ]),
-      );
-    }
-  }
-  return sum;
-}

@@ -1,6 +1,8 @@
+import type * as tfjs from '@tensorflow/tfjs-core';
 import { dims4, requireInputs, requireRank, shapeError } from './checks.js';
 import { activationToOnnx, activationToTfjs, applyActivation, type Fusable } from './fused-activation.js';
 import { LATER, type OpDef, type RefTensor, type TfliteOperator } from './op-def.js';
+import { padSpatial, slideTap } from './taps.js';
 import { type ConvAttrs, checkConv, classifyPads, onnxPads, resolvePads, windowOutput } from './window.js';
 
 export interface Conv2dAttrs extends ConvAttrs, Fusable {}
@@ -93,25 +95,25 @@ export const conv2d: OpDef<Conv2dAttrs> = {
     return [activationToOnnx(e, y, attrs.activation)];
   },
 
-  toTfjs(tf, [x, filter, bias], attrs) {
+  toTfjs(tf, [x, filter, bias], attrs, [out]) {
     const [, h, w] = dims4(x);
     const [, kh, kw] = dims4(filter);
     const padding = classifyPads(attrs.pads, [h, w], [kh, kw], attrs.strides, attrs.dilations);
-    const [top, bottom, left, right] = attrs.pads;
-    const hwio = tf.transpose(filter as import('@tensorflow/tfjs-core').Tensor4D, [1, 2, 3, 0]);
-    const input = x as import('@tensorflow/tfjs-core').Tensor4D;
-    const padded =
-      padding === 'explicit'
-        ? tf.pad4d(input, [
-            [0, 0],
-            [top, bottom],
-            [left, right],
-            [0, 0],
-          ])
-        : input;
-    let y = tf.conv2d(padded, hwio, [...attrs.strides], padding === 'same' ? 'same' : 'valid', 'NHWC', [
-      ...attrs.dilations,
-    ]);
+    const hwio = tf.transpose(filter as tfjs.Tensor4D, [1, 2, 3, 0]);
+    const input = x as tfjs.Tensor4D;
+    const strided = attrs.strides.some((s) => s > 1);
+    let y: tfjs.Tensor4D;
+    if (strided && attrs.dilations.some((d) => d > 1)) {
+      // tfjs refuses strides with dilation: every stride-th position of the stride-1 result.
+      const every = tf.conv2d(padSpatial(tf, input, attrs.pads), hwio, 1, 'valid', 'NHWC', [...attrs.dilations]);
+      const [, oh, ow] = dims4(out);
+      y = slideTap(tf, every, [0, 0], [oh, ow], attrs.strides);
+    } else {
+      const padded = padding === 'explicit' ? padSpatial(tf, input, attrs.pads) : input;
+      y = tf.conv2d(padded, hwio, [...attrs.strides], padding === 'same' ? 'same' : 'valid', 'NHWC', [
+        ...attrs.dilations,
+      ]);
+    }
     if (bias) y = tf.add(y, bias);
     return [activationToTfjs(tf, y, attrs.activation)];
   },

@@ -3,7 +3,15 @@ import { dims4, requireInputs, requireInts, requireRank, shapeError } from './ch
 import { depthwiseToTfjs } from './depthwise-conv2d.js';
 import { GRADIENT_ONLY, type OpDef, type RefTensor } from './op-def.js';
 import { cropSpatial, foldTaps, padSpatial, type Tap } from './taps.js';
-import { type ConvAttrs, checkConv, onnxPads, type Pads, windowOutput } from './window.js';
+import {
+  type ConvAttrs,
+  checkConv,
+  mirrorPads,
+  onnxPads,
+  outputPadding,
+  rotateToOnnx,
+  windowOutput,
+} from './window.js';
 
 export interface DepthwiseInputGradAttrs extends ConvAttrs {
   /** Height and width of the convolution's input. */
@@ -91,24 +99,15 @@ export const depthwiseConv2dInputGrad: OpDef<DepthwiseInputGradAttrs> = {
   toOnnx(e, attrs) {
     const [, oh, ow, o] = dims4(e.inputType(0));
     const [, kh, kw] = dims4(e.inputType(1));
-    const [h, w] = attrs.inputSize;
     const [sh, sw] = attrs.strides;
-    const [dh, dw] = attrs.dilations;
-    const [top, bottom, left, right] = attrs.pads;
     const m = attrs.multiplier;
     const c = o / m;
     const mirrored = mirrorPads(attrs, [kh, kw]);
     // Stride 1: a grouped convolution with the rotated filter; each group reads the m channels of one input channel.
     if (sh === 1 && sw === 1 && mirrored.every((p) => p >= 0)) {
-      const reversed = e.add('Slice', [
-        e.add('Reshape', [e.input(1), e.int64s([c, m, kh, kw])]),
-        e.int64s([-1, -1]),
-        e.int64s([-kh - 1, -kw - 1]),
-        e.int64s([2, 3]),
-        e.int64s([-1, -1]),
-      ]);
+      const filter = e.add('Reshape', [e.input(1), e.int64s([c, m, kh, kw])]);
       return [
-        e.add('Conv', [e.input(0), reversed], {
+        e.add('Conv', [e.input(0), rotateToOnnx(e, filter, [kh, kw])], {
           kernel_shape: { ints: [kh, kw] },
           strides: { ints: [1, 1] },
           dilations: { ints: attrs.dilations },
@@ -123,12 +122,7 @@ export const depthwiseConv2dInputGrad: OpDef<DepthwiseInputGradAttrs> = {
         strides: { ints: attrs.strides },
         dilations: { ints: attrs.dilations },
         pads: onnxPads(attrs.pads),
-        output_padding: {
-          ints: [
-            h + top + bottom - (oh - 1) * sh - (kh - 1) * dh - 1,
-            w + left + right - (ow - 1) * sw - (kw - 1) * dw - 1,
-          ],
-        },
+        output_padding: { ints: outputPadding(attrs, attrs.inputSize, [oh, ow], [kh, kw]) },
         group: { int: c },
       }),
     ];
@@ -167,11 +161,3 @@ export const depthwiseConv2dInputGrad: OpDef<DepthwiseInputGradAttrs> = {
   emitC: GRADIENT_ONLY,
   edgeTpu: GRADIENT_ONLY,
 };
-
-/** Padding of the stride-1 convolution that is the adjoint; negative where a pad reaches past the kernel. */
-function mirrorPads(
-  { dilations: [dh, dw], pads: [top, bottom, left, right] }: ConvAttrs,
-  [kh, kw]: readonly [number, number],
-): Pads {
-  return [(kh - 1) * dh - top, (kh - 1) * dh - bottom, (kw - 1) * dw - left, (kw - 1) * dw - right];
-}

@@ -12,6 +12,7 @@ import { concat } from './concat.js';
 import { conv2d } from './conv2d.js';
 import { conv2dFilterGrad } from './conv2d-filter-grad.js';
 import { conv2dInputGrad } from './conv2d-input-grad.js';
+import { conv2dTranspose } from './conv2d-transpose.js';
 import { dense } from './dense.js';
 import { depthwiseConv2d } from './depthwise-conv2d.js';
 import { depthwiseConv2dFilterGrad } from './depthwise-conv2d-filter-grad.js';
@@ -37,6 +38,10 @@ import { reduceMax } from './reduce-max.js';
 import { relu } from './relu.js';
 import { relu6 } from './relu6.js';
 import { reshape } from './reshape.js';
+import { resizeBilinear } from './resize-bilinear.js';
+import { resizeBilinearGrad } from './resize-bilinear-grad.js';
+import { resizeNearest } from './resize-nearest.js';
+import { resizeNearestGrad } from './resize-nearest-grad.js';
 import { sigmoid } from './sigmoid.js';
 import { slice } from './slice.js';
 import { softmax } from './softmax.js';
@@ -57,6 +62,7 @@ export const OPS = {
   conv2d,
   conv2d_filter_grad: conv2dFilterGrad,
   conv2d_input_grad: conv2dInputGrad,
+  conv2d_transpose: conv2dTranspose,
   dense,
   depthwise_conv2d: depthwiseConv2d,
   depthwise_conv2d_filter_grad: depthwiseConv2dFilterGrad,
@@ -81,6 +87,10 @@ export const OPS = {
   relu,
   relu6,
   reshape,
+  resize_bilinear: resizeBilinear,
+  resize_bilinear_grad: resizeBilinearGrad,
+  resize_nearest: resizeNearest,
+  resize_nearest_grad: resizeNearestGrad,
   sigmoid,
   slice,
   softmax,

@@ -4,7 +4,7 @@
  */
 import type * as tfjs from '@tensorflow/tfjs-core';
 import type { Tfjs } from './op-def.js';
-import type { Pads } from './window.js';
+import type { ConvAttrs, Pads } from './window.js';
 
 /** Pads height and width with a value; the input itself when there is nothing to pad. */
 export function padSpatial(tf: Tfjs, x: tfjs.Tensor4D, [top, bottom, left, right]: Pads, value = 0): tfjs.Tensor4D {
@@ -92,4 +92,29 @@ export function cropSpatial(
 ): tfjs.Tensor4D {
   const [n, h, w, c] = padded.shape;
   return h === height && w === width ? padded : tf.slice4d(padded, [0, pads[0], pads[2], 0], [n, height, width, c]);
+}
+
+/**
+ * Transposed convolution with any stride and dilation: one matrix product per kernel position, folded back.
+ * @param weightsOf [kh·kw] matrices [I, O] by kernel position
+ * @returns [N, H, W, O], H and W with padding
+ */
+export function scatterProducts(
+  tf: Tfjs,
+  x: tfjs.Tensor4D,
+  weightsOf: (p: number, q: number) => tfjs.Tensor2D,
+  [kh, kw]: readonly [number, number],
+  { strides, dilations }: Pick<ConvAttrs, 'strides' | 'dilations'>,
+  paddedSize: readonly [number, number],
+): tfjs.Tensor4D {
+  const [n, h, w, c] = x.shape;
+  const flat = tf.reshape(x, [n * h * w, c]) as tfjs.Tensor2D;
+  const taps: Tap[] = [];
+  for (let p = 0; p < kh; p++) {
+    for (let q = 0; q < kw; q++) {
+      const values = tf.reshape(tf.matMul(flat, weightsOf(p, q)), [n, h, w, -1]) as tfjs.Tensor4D;
+      taps.push({ y: p * dilations[0], x: q * dilations[1], values });
+    }
+  }
+  return foldTaps(tf, taps, strides, paddedSize);
 }

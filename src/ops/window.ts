@@ -1,7 +1,7 @@
 /** Sliding-window arithmetic shared by convolutions and pools. */
 
 import { requireInts, shapeError } from './checks.js';
-import type { OnnxAttr } from './op-def.js';
+import type { OnnxAttr, OnnxEmitter } from './op-def.js';
 
 /** Explicit zero padding [top, bottom, left, right]; SAME and VALID are resolved to it when a model is read. */
 export type Pads = readonly [number, number, number, number];
@@ -76,4 +76,38 @@ export function checkConv(kind: string, attrs: ConvAttrs): void {
 /** ONNX order of pads is [top, left, bottom, right]. */
 export function onnxPads([top, bottom, left, right]: Pads): OnnxAttr {
   return { ints: [top, left, bottom, right] };
+}
+
+/** Padding of the stride-1 convolution with the rotated kernel that is the adjoint; negative where a pad outreaches the kernel. */
+export function mirrorPads(
+  { dilations: [dh, dw], pads: [top, bottom, left, right] }: ConvAttrs,
+  [kh, kw]: readonly [number, number],
+): Pads {
+  return [(kh - 1) * dh - top, (kh - 1) * dh - bottom, (kw - 1) * dw - left, (kw - 1) * dw - right];
+}
+
+/** An ONNX filter [?, ?, kh, kw] turned by 180°; onnxruntime folds it when the filter is constant. */
+export function rotateToOnnx(e: OnnxEmitter, filter: string, [kh, kw]: readonly [number, number]): string {
+  if (kh === 1 && kw === 1) return filter;
+  return e.add('Slice', [
+    filter,
+    e.int64s([-1, -1]),
+    e.int64s([-kh - 1, -kw - 1]),
+    e.int64s([2, 3]),
+    e.int64s([-1, -1]),
+  ]);
+}
+
+/** What ConvTranspose must add at the bottom and right to reach height × width from an input of h × w. */
+export function outputPadding(
+  attrs: ConvAttrs,
+  [height, width]: readonly [number, number],
+  [h, w]: readonly [number, number],
+  [kh, kw]: readonly [number, number],
+): [number, number] {
+  const [top, bottom, left, right] = attrs.pads;
+  return [
+    height + top + bottom - (h - 1) * attrs.strides[0] - (kh - 1) * attrs.dilations[0] - 1,
+    width + left + right - (w - 1) * attrs.strides[1] - (kw - 1) * attrs.dilations[1] - 1,
+  ];
 }

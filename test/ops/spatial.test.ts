@@ -17,6 +17,132 @@ const padded = ([top, bottom, left, right]: readonly number[]): string =>
 /** Keras layout [1, kh, kw, C·m] → TensorFlow's [kh, kw, C, m]. */
 const hwcm = (kh: number, kw: number, c: number, m: number): string => `tf.reshape(b, [${kh},${kw},${c},${m}])`;
 
+/** OHWI → HWIO. */
+const hwio = 'tf.transpose(b, [1,2,3,0])';
+/** OHWI → the HWOI of transposed convolutions. */
+const hwoi = 'tf.transpose(b, [1,2,0,3])';
+
+describeOp('conv2d', [
+  {
+    name: '3x3 same, bias',
+    inputs: [[2, 6, 5, 3], weight([4, 3, 3, 3]), weight([4])],
+    attrs: { strides: [1, 1], dilations: [1, 1], pads: same([6, 5], [3, 3], [1, 1]) },
+    oracle: `tf.nn.conv2d(a, ${hwio}, 1, 'SAME') + c`,
+    tfjs: (tf, a, b, c) =>
+      tf.add(
+        tf.conv2d(
+          a as tfjs.Tensor4D,
+          tf.transpose(b as tfjs.Tensor, [1, 2, 3, 0]) as tfjs.Tensor4D,
+          1,
+          'same',
+        ) as tfjs.Tensor,
+        c as tfjs.Tensor,
+      ),
+    shape: [2, 6, 5, 4],
+  },
+  {
+    name: '3x3 stride 2 same, even size',
+    inputs: [[1, 8, 6, 3], weight([2, 3, 3, 3])],
+    attrs: { strides: [2, 2], dilations: [1, 1], pads: same([8, 6], [3, 3], [2, 2]) },
+    oracle: `tf.nn.conv2d(a, ${hwio}, 2, 'SAME')`,
+  },
+  {
+    name: '1x1 stride 2',
+    inputs: [[2, 5, 7, 3], weight([4, 1, 1, 3])],
+    attrs: { strides: [2, 2], dilations: [1, 1], pads: none },
+    oracle: `tf.nn.conv2d(a, ${hwio}, 2, 'VALID')`,
+  },
+  {
+    name: 'asymmetric explicit pads, unequal strides',
+    inputs: [[2, 6, 7, 2], weight([3, 3, 2, 2])],
+    attrs: { strides: [2, 1], dilations: [1, 1], pads: [2, 0, 1, 3] },
+    oracle: `tf.nn.conv2d(${padded([2, 0, 1, 3])}, ${hwio}, [2,1], 'VALID')`,
+  },
+  {
+    name: 'dilation 2 same',
+    inputs: [[1, 9, 8, 2], weight([3, 3, 3, 2])],
+    attrs: { strides: [1, 1], dilations: [2, 2], pads: same([9, 8], [3, 3], [1, 1], [2, 2]) },
+    oracle: `tf.nn.conv2d(a, ${hwio}, 1, 'SAME', dilations=2)`,
+  },
+  {
+    name: 'dilation with strides',
+    inputs: [[1, 9, 10, 2], weight([3, 3, 2, 2])],
+    attrs: { strides: [2, 3], dilations: [2, 3], pads: [1, 2, 0, 1] },
+    // Every second row and third column of the dilated convolution; LiteRT would get the strides as a slice.
+    oracle: `tf.nn.conv2d(${padded([1, 2, 0, 1])}, ${hwio}, 1, 'VALID', dilations=[2,3])[:, ::2, ::3, :]`,
+  },
+  {
+    name: 'pads wider than the kernel',
+    inputs: [[1, 4, 4, 2], weight([2, 2, 2, 2])],
+    attrs: { strides: [1, 1], dilations: [1, 1], pads: [2, 1, 1, 2] },
+    oracle: `tf.nn.conv2d(${padded([2, 1, 1, 2])}, ${hwio}, 1, 'VALID')`,
+  },
+]);
+
+const transposed = (outputShape: readonly number[], strides: Pair, padding: string): string =>
+  `tf.nn.conv2d_transpose(a, ${hwoi}, [${outputShape}], [${strides}], '${padding}')`;
+
+describeOp('conv2d_transpose', [
+  {
+    name: '3x3 stride 2 same, bias',
+    inputs: [[2, 4, 3, 3], weight([2, 3, 3, 3]), weight([2])],
+    attrs: { strides: [2, 2], dilations: [1, 1], pads: same([8, 6], [3, 3], [2, 2]), outputSize: [8, 6] },
+    oracle: `${transposed([2, 8, 6, 2], [2, 2], 'SAME')} + c`,
+    tfjs: (tf, a, b, c) =>
+      tf.add(
+        tf.conv2dTranspose(
+          a as tfjs.Tensor4D,
+          tf.transpose(b as tfjs.Tensor, [1, 2, 0, 3]) as tfjs.Tensor4D,
+          [2, 8, 6, 2],
+          2,
+          'same',
+        ) as tfjs.Tensor,
+        c as tfjs.Tensor,
+      ),
+    shape: [2, 8, 6, 2],
+  },
+  {
+    name: '3x3 stride 2 same, odd output',
+    inputs: [[1, 4, 3, 2], weight([3, 3, 3, 2])],
+    attrs: { strides: [2, 2], dilations: [1, 1], pads: same([7, 5], [3, 3], [2, 2]), outputSize: [7, 5] },
+    oracle: transposed([1, 7, 5, 3], [2, 2], 'SAME'),
+  },
+  {
+    name: '2x2 stride 2 valid',
+    inputs: [[1, 3, 4, 3], weight([2, 2, 2, 3])],
+    attrs: { strides: [2, 2], dilations: [1, 1], pads: none, outputSize: [6, 8] },
+    oracle: transposed([1, 6, 8, 2], [2, 2], 'VALID'),
+  },
+  {
+    name: '3x3 stride 2 valid, output padding 1',
+    inputs: [[1, 3, 3, 2], weight([2, 3, 3, 2])],
+    attrs: { strides: [2, 2], dilations: [1, 1], pads: none, outputSize: [8, 7] },
+    oracle: transposed([1, 8, 7, 2], [2, 2], 'VALID'),
+  },
+  {
+    name: 'stride 1 same, bias',
+    inputs: [[2, 5, 4, 2], weight([3, 3, 3, 2]), weight([3])],
+    attrs: { strides: [1, 1], dilations: [1, 1], pads: [1, 1, 1, 1], outputSize: [5, 4] },
+    oracle: `${transposed([2, 5, 4, 3], [1, 1], 'SAME')} + c`,
+  },
+  {
+    name: 'stride larger than the kernel, unequal strides',
+    inputs: [[1, 3, 4, 2], weight([2, 1, 2, 2])],
+    attrs: { strides: [2, 3], dilations: [1, 1], pads: none, outputSize: [6, 12] },
+    oracle: transposed([1, 6, 12, 2], [2, 3], 'VALID'),
+  },
+  {
+    name: 'dilation, strides and asymmetric cropping',
+    inputs: [[1, 3, 3, 2], weight([3, 3, 2, 2])],
+    attrs: { strides: [2, 2], dilations: [2, 3], pads: [1, 2, 0, 1], outputSize: [6, 8] },
+  },
+  {
+    name: 'dilation, stride 1',
+    inputs: [[1, 4, 5, 2], weight([3, 3, 3, 2])],
+    attrs: { strides: [1, 1], dilations: [2, 2], pads: [2, 2, 2, 2], outputSize: [4, 5] },
+  },
+]);
+
 const depthwise: OpCase[] = [
   {
     name: '3x3 same',
@@ -337,4 +463,51 @@ describeOp('slice', [
     attrs: { begin: [0, 3], size: [-1, 2] },
     oracle: 'tf.slice(a, [0,3], [-1,2])',
   },
+]);
+
+const asymmetric = { alignCorners: false, halfPixelCenters: false };
+const corners = { alignCorners: true, halfPixelCenters: false };
+const centers = { alignCorners: false, halfPixelCenters: true };
+
+/** Every sampling of TFLite's resizes at sizes that round differently. */
+function resizes(op: string): OpCase[] {
+  const sizes: [string, number[], Pair][] = [
+    ['twice as large', [2, 3, 4, 2], [6, 8]],
+    ['three and five times as large', [1, 4, 3, 2], [12, 15]],
+    ['5x7 to 8x9', [1, 5, 7, 2], [8, 9]],
+    ['8x9 to 5x4', [2, 8, 9, 1], [5, 4]],
+    ['to one pixel', [1, 5, 6, 2], [1, 1]],
+    ['from one pixel', [1, 1, 1, 3], [3, 4]],
+    ['same size', [1, 4, 5, 2], [4, 5]],
+  ];
+  const modes = Object.entries({ asymmetric, corners, centers });
+  return modes.flatMap(([mode, sampling]) =>
+    sizes.map(([name, shape, size]): OpCase => {
+      const flags = `align_corners=${sampling.alignCorners ? 'True' : 'False'}, half_pixel_centers=${sampling.halfPixelCenters ? 'True' : 'False'}`;
+      return {
+        name: `${mode}, ${name}`,
+        inputs: [shape],
+        attrs: { size, ...sampling },
+        oracle: `tf.raw_ops.${op}(images=a, size=[${size}], ${flags})`,
+        shape: [shape[0] as number, ...size, shape[3] as number],
+      };
+    }),
+  );
+}
+
+describeOp('resize_nearest', resizes('ResizeNearestNeighbor'));
+describeOp('resize_bilinear', [
+  ...resizes('ResizeBilinear'),
+  {
+    name: "tfjs's own op",
+    inputs: [[1, 5, 4, 2]],
+    attrs: { size: [7, 9], ...centers },
+    tfjs: (tf, a) => tf.image.resizeBilinear(a as tfjs.Tensor4D, [7, 9], false, true),
+  },
+]);
+describeOp('resize_nearest_grad', [
+  { name: 'its own gradient is the resize', inputs: [[1, 5, 4, 2]], attrs: { inputSize: [3, 7], ...asymmetric } },
+]);
+describeOp('resize_bilinear_grad', [
+  { name: 'its own gradient is the resize', inputs: [[1, 5, 4, 2]], attrs: { inputSize: [3, 7], ...centers } },
 ]);

@@ -1,0 +1,72 @@
+import type * as tfjs from '@tensorflow/tfjs-core';
+import { dims4 } from './checks.js';
+import {
+  decodeResize,
+  inferResize,
+  nearestIndices,
+  nearestMap,
+  RESIZE_ON_EDGE_TPU,
+  type ResizeAttrs,
+  resizeMaps,
+} from './interpolation.js';
+import { LATER, type OpDef, type RefTensor } from './op-def.js';
+import { referenceSeparable } from './separable.js';
+
+/** Nearest-neighbour resize: [N, H, W, C] → [N, size, C]. */
+export const resizeNearest: OpDef<ResizeAttrs> = {
+  kind: 'resize_nearest',
+  summary: 'nearest-neighbour resize of height and width, corners aligned or not, half-pixel centres or not',
+  role: 'network',
+
+  inferShape: (inputs, attrs) => inferResize('resize_nearest', inputs, attrs),
+  macs: () => 0,
+  reference: ([x], attrs) => [referenceSeparable(x as RefTensor, ...resizeMaps(nearestMap, x as RefTensor, attrs))],
+
+  vjp(sink, { inputs, attrs, gradients }) {
+    const [, h, w] = dims4(sink.type(inputs[0] as string));
+    const { alignCorners, halfPixelCenters } = attrs;
+    return [
+      sink.op('resize_nearest_grad', [gradients[0] as string], { inputSize: [h, w], alignCorners, halfPixelCenters }),
+    ];
+  },
+
+  toOnnx(e, attrs) {
+    const [n, h, w, c] = dims4(e.inputType(0));
+    const rows = nearestIndices(h, attrs.size[0], attrs);
+    const columns = nearestIndices(w, attrs.size[1], attrs);
+    if (isRepetition(rows, h) && isRepetition(columns, w)) {
+      return [
+        e.add('Resize', [e.input(0), '', '', e.int64s([n, c, ...attrs.size])], {
+          mode: { string: 'nearest' },
+          coordinate_transformation_mode: { string: 'asymmetric' },
+          nearest_mode: { string: 'floor' },
+        }),
+      ];
+    }
+    // Runtimes round positions differently; picking rows and columns by number leaves nothing to round.
+    const picked = e.add('Gather', [e.input(0), e.int64s([...rows])], { axis: { int: 2 } });
+    return [e.add('Gather', [picked, e.int64s([...columns])], { axis: { int: 3 } })];
+  },
+
+  toTfjs(tf, [x], attrs) {
+    const [, h, w] = dims4(x);
+    const pick = (t: tfjs.Tensor, indices: Int32Array, axis: number): tfjs.Tensor =>
+      tf.gather(t, tf.tensor1d(indices, 'int32'), axis);
+    const rows = pick(x as tfjs.Tensor, nearestIndices(h, attrs.size[0], attrs), 1);
+    return [pick(rows, nearestIndices(w, attrs.size[1], attrs), 2)];
+  },
+
+  tflite: {
+    decode: { RESIZE_NEAREST_NEIGHBOR: (op, sink) => decodeResize('resize_nearest', op, sink) },
+    encode: LATER.encode,
+  },
+  int8: LATER.int8,
+  emitC: LATER.emitC,
+  edgeTpu: RESIZE_ON_EDGE_TPU,
+};
+
+/** Whether every input position is repeated equally often. */
+function isRepetition(indices: Int32Array, from: number): boolean {
+  const times = indices.length / from;
+  return Number.isInteger(times) && indices.every((j, i) => j === Math.floor(i / times));
+}
