@@ -20,7 +20,7 @@ import { type Attrs, elementCount, type Graph, type Shape, tensorOf } from '../.
 import { verifyGraph } from '../../src/ir/verify.js';
 import { opDef, SHAPES } from '../../src/ops/index.js';
 import { type GradientSink, isUnsupported } from '../../src/ops/op-def.js';
-import { runReference } from '../../src/ops/run-reference.js';
+import { runReference } from '../../src/ops/reference.js';
 import { itNeeding, pythonOracle } from '../support/shared-data.js';
 import { askOracle, type OracleAnswer } from './python-oracle.js';
 
@@ -138,7 +138,7 @@ export function describeOp(kind: string, cases: readonly OpCase[]): void {
         it('has the gradient of finite differences', () => {
           const ours = runReference(gradient, feeds);
           p.wrt.forEach((i, k) => {
-            const g = ours.get(gradient.outputs[k] as string) as Float64Array;
+            const g = ours[gradient.outputs[k] as string] as Float64Array;
             expectClose(...finiteDifferences(forward, p, i, g), 1e-6, `finite differences of input ${i}`);
           });
         });
@@ -149,7 +149,7 @@ export function describeOp(kind: string, cases: readonly OpCase[]): void {
           const answer = answers.get(c) as OracleAnswer;
           const ours = runReference(gradient, feeds);
           p.wrt.forEach((i, k) => {
-            const g = ours.get(gradient.outputs[k] as string) as Float64Array;
+            const g = ours[gradient.outputs[k] as string] as Float64Array;
             expectClose(g, answer.gradients[k] as number[], 1e-5, `TensorFlow's gradient of input ${i}`);
           });
         });
@@ -164,7 +164,7 @@ export function describeOp(kind: string, cases: readonly OpCase[]): void {
           const g = gradientGraph(graph, p, wrt);
           const got = await runOn(engine, g, feeds);
           wrt.forEach((i, k) => {
-            const reference = expected.get(gradient.outputs[p.wrt.indexOf(i)] as string) as Float64Array;
+            const reference = expected[gradient.outputs[p.wrt.indexOf(i)] as string] as Float64Array;
             expectClose(
               got[g.outputs[k] as string] as Float32Array,
               reference,
@@ -256,7 +256,7 @@ function feedsOf(p: Prepared): Record<string, Float32Array> {
 }
 
 function referenceOf(graph: Graph, p: Prepared): Float64Array {
-  return runReference(graph, feedsOf(p)).get('y') as Float64Array;
+  return runReference(graph, feedsOf(p)).y as Float64Array;
 }
 
 function tensorsOf(p: Prepared): tf.Tensor[] {
@@ -269,7 +269,7 @@ function finiteDifferences(graph: Graph, p: Prepared, input: number, ours: Float
   const count = ours.length;
   const every = Math.max(1, Math.floor(count / 48));
   const loss = (data: Float64Array): number => {
-    const y = runReference(graph, { ...feedsOf(p), [inputName(input)]: data }).get('y') as Float64Array;
+    const y = runReference(graph, { ...feedsOf(p), [inputName(input)]: data }).y as Float64Array;
     return y.reduce((sum, v, i) => sum + v * (p.seed[i] as number), 0);
   };
   const got: number[] = [];

@@ -16,7 +16,7 @@ export function runReference(
   graph: Graph,
   feeds: Readonly<Record<string, ArrayLike<number>>>,
   wanted: readonly string[] = graph.outputs,
-): Map<string, Float64Array> {
+): Record<string, Float64Array> {
   const needed = neededFor(graph, wanted);
   const values = new Map<string, Float64Array>();
   const lookUp = (id: string): Float64Array => {
@@ -39,7 +39,7 @@ export function runReference(
       values.set(node.outputs[i] as string, value);
     });
   }
-  return new Map(wanted.map((id) => [id, lookUp(id)]));
+  return Object.fromEntries(wanted.map((id) => [id, lookUp(id)]));
 }
 
 /** Outputs of one node. @throws IsplitError E_HOOK_UNSUPPORTED */
