@@ -66,7 +66,7 @@ export interface DeviceLatency {
   readonly library: string;
   readonly libraryVersion: string;
   readonly placements: { readonly arena: Placement; readonly weights: Placement };
-  /** Product of the placement penalties applied to the CPU's part. */
+  /** Product of the penalties of both placements; kernels measured in that very memory are not charged again. */
   readonly placementFactor: number;
   /** Share of the time whose coefficients were measured on the device's own kernels, 0 to 1. */
   readonly measuredShare: number;
@@ -83,8 +83,11 @@ function selectLibrary(device: DeviceProfile, name: string | undefined): KernelL
   return library;
 }
 
-/** CPU cycles of one operator, dispatch included, and whether its coefficient was measured. */
-export function kernelCycles(work: KernelWork, library: KernelLibrary): { cycles: number; measured: boolean } {
+/** CPU cycles of one operator, dispatch included, whether its coefficient was measured, and with operands in which memory. */
+export function kernelCycles(
+  work: KernelWork,
+  library: KernelLibrary,
+): { cycles: number; measured: boolean; placement: Placement } {
   const stated = library.kernels[work.kernel];
   const coefficient = stated ?? library.kernels.other;
   if (coefficient === undefined) throw new RangeError(`${library.name} has no coefficient for "other"`);
@@ -96,7 +99,11 @@ export function kernelCycles(work: KernelWork, library: KernelLibrary): { cycles
     const units = stated === undefined && MAC_KERNELS.has(work.kernel) ? work.macs : work.elements;
     cycles = units * (coefficient.cyclesPerElement ?? 0) + perOutput;
   }
-  return { cycles: cycles + library.overheadCyclesPerOp.value, measured: stated?.measured ?? false };
+  return {
+    cycles: cycles + library.overheadCyclesPerOp.value,
+    measured: stated?.measured ?? false,
+    placement: coefficient.placement,
+  };
 }
 
 /** Factor for a placement other than the reference; 1 when the profile states none. */
@@ -124,15 +131,18 @@ export function deviceLatencyUs(
   if (core === undefined) throw new RangeError(`${device.id} lists no core`);
   const arena = options.arena ?? referenceArena(device);
   const weights = options.weights ?? 'flash';
-  const placementFactor = penalty(device, 'arena', arena) * penalty(device, 'weights', weights);
+  const weightFactor = penalty(device, 'weights', weights);
+  const arenaFactor = penalty(device, 'arena', arena);
   const tpu = options.edgeTpu === false ? undefined : device.edgeTpu;
   const mapped = tpu === undefined ? 0 : countMappedPrefix(works);
 
   const kernels: KernelTime[] = [];
   if (tpu !== undefined && mapped > 0) kernels.push(...edgeTpuTimes(works.slice(0, mapped), tpu));
   for (const work of works.slice(mapped)) {
-    const { cycles, measured } = kernelCycles(work, library);
-    const us = (cycles * placementFactor * 1e6) / core.clockHz;
+    const { cycles, measured, placement } = kernelCycles(work, library);
+    // A coefficient taken in slow memory holds that slowness already; it is not made faster for a better placement.
+    const factor = weightFactor * (placement === arena ? 1 : arenaFactor);
+    const us = (cycles * factor * 1e6) / core.clockHz;
     kernels.push({ name: work.name ?? work.kernel, kernel: work.kernel, us, on: 'cpu', measured });
   }
   const latencyUs = kernels.reduce((sum, k) => sum + k.us, 0);
@@ -143,7 +153,7 @@ export function deviceLatencyUs(
     library: library.name,
     libraryVersion: library.version,
     placements: { arena, weights },
-    placementFactor,
+    placementFactor: weightFactor * arenaFactor,
     measuredShare: latencyUs === 0 ? 0 : measuredUs / latencyUs,
     kernels,
   };

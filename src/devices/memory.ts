@@ -25,7 +25,9 @@ export interface UsableRegion {
   readonly reservedBytes: number;
   readonly freeBytes: number;
   readonly largestBlockBytes: number;
-  readonly estimate: boolean;
+  /** Whether the free total is derived or assumed rather than measured or documented. */
+  readonly freeIsEstimate: boolean;
+  readonly blockIsEstimate: boolean;
   readonly source: string;
 }
 
@@ -82,7 +84,8 @@ export function listUsableRegions(device: DeviceProfile, options: MemoryOptions 
         freeBytes,
         // Reserves are many small blocks that fill the gaps first; they bite into the largest block only at the end.
         largestBlockBytes: Math.min(free.largestFreeBlockBytes.value, freeBytes),
-        estimate: free.freeBytes.estimate === true || free.largestFreeBlockBytes.estimate === true,
+        freeIsEstimate: free.freeBytes.estimate === true,
+        blockIsEstimate: free.largestFreeBlockBytes.estimate === true,
         source: `${free.freeBytes.source}; largest block: ${free.largestFreeBlockBytes.source}`,
       };
     })

@@ -58,9 +58,9 @@ function deviceTable(devices: readonly DeviceProfile[], notes: Footnotes): strin
         fastest === undefined ? '–' : `${fastest.name} (${fastest.placement})`,
         fastest === undefined
           ? '–'
-          : `${fastest.estimate ? '~' : ''}${formatCount(fastest.freeBeforeReservesBytes)} ${notes.mark(fastest.source)}`,
+          : `${fastest.freeIsEstimate ? '~' : ''}${formatCount(fastest.freeBeforeReservesBytes)} ${notes.mark(fastest.source)}`,
         formatCount(ram.freeBytes),
-        formatCount(ram.largestBlockBytes),
+        `${fastest?.blockIsEstimate ? '~' : ''}${formatCount(ram.largestBlockBytes)}`,
         `~${formatCount(usableFlash(device).freeBytes)}`,
         `\`${device.defaultLink}\``,
       ];
@@ -111,6 +111,17 @@ function kernelCell(library: KernelLibrary, kind: (typeof KERNEL_KINDS)[number],
   const rate =
     c.macsPerCycle !== undefined ? `${c.macsPerCycle} /cycle${perOutput}` : `${c.cyclesPerElement} cycles/el`;
   return `${c.measured ? '' : '~'}${rate} ${notes.mark(c.source)}`;
+}
+
+/** One table a family: side by side they would be too wide to read. */
+function kernelTables(devices: readonly DeviceProfile[], notes: Footnotes): string {
+  const families = [...new Set(devices.map((device) => device.family))];
+  return families
+    .map((family) => {
+      const members = devices.filter((device) => device.family === family);
+      return `### ${family}\n\n${kernelTable(members, notes)}`;
+    })
+    .join('\n\n');
 }
 
 function kernelTable(devices: readonly DeviceProfile[], notes: Footnotes): string {
@@ -223,7 +234,7 @@ export function renderDevicesPage(devices: readonly DeviceProfile[], links: read
     '## Speed of the kernels',
     'Head latency = Σ over operators of (work / rate + outputs × cycles per output + dispatch) × placement penalty / clock. The rates differ by an order of magnitude on one chip, which is why MACs alone rank cuts wrongly. Every latency is an estimate until a board reports its own.',
     KERNEL_KINDS.map((kind) => `- \`${kind}\`: ${KERNEL_WORK[kind]}`).join('\n'),
-    kernelTable(devices, notes),
+    kernelTables(devices, notes),
     '## Edge TPU',
     edgeTpuTable(devices, notes),
     '## Energy',

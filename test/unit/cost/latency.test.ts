@@ -120,6 +120,16 @@ describe('kernel times', () => {
     });
   });
 
+  it('charges PSRAM once: a kernel measured there is not slowed down again', () => {
+    const s3 = loadDevice('esp32-s3');
+    const us = (w: KernelWork, arena: 'psram' | 'internal-sram'): number =>
+      deviceLatencyUs([w], s3, { arena }).latencyUs;
+    expect(us(work('add', 0, 5000), 'psram')).toBe(us(work('add', 0, 5000), 'internal-sram'));
+    expect(us(work('depthwise', 9e4, 1e4), 'psram')).toBeCloseTo(
+      1.15 * us(work('depthwise', 9e4, 1e4), 'internal-sram'),
+    );
+  });
+
   it('names an unknown library and the known ones', () => {
     expect(() => deviceLatencyUs(PERSON_DETECT, loadDevice('mps2-an500'), { library: 'esp-nn' })).toThrow(/cmsis-nn/);
   });
