@@ -71,6 +71,7 @@ const kernelLibrary = z.strictObject({
   name: z.string().min(1).describe('e.g. esp-nn, cmsis-nn, tflite-micro-reference, generated-c'),
   version: z.string().min(1),
   runtime: z.string().min(1).describe('what calls the kernels, with its version'),
+  codeBytes: sourcedBytes.describe('kernels and runtime: what the code of a head adds up to, for budgets that sum it'),
   overheadCyclesPerOp: sourcedUs.describe('dispatch cycles for each operator'),
   kernels: z
     .partialRecord(z.enum(KERNEL_KINDS), kernelCoefficient)

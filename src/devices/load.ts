@@ -120,6 +120,13 @@ function readJson(file: string, code: ErrorCode, noun: string): unknown {
 
 const isPath = (idOrPath: string): boolean => /[/\\]/.test(idOrPath) || /\.json$/i.test(idOrPath);
 
+/** The catalogue is shared by everyone in the process: whoever wants to change a profile takes a copy. */
+function freezeDeep(value: unknown): void {
+  if (value === null || typeof value !== 'object' || Object.isFrozen(value)) return;
+  Object.freeze(value);
+  Object.values(value).forEach(freezeDeep);
+}
+
 const cache = new Map<string, readonly Named[]>();
 
 /** All profiles of a folder, sorted by id. Read once a process: the files belong to the package. */
@@ -142,6 +149,7 @@ function listProfiles<T extends Named>(catalogue: Catalogue<T>): readonly T[] {
     return profile;
   });
   profiles.sort((a, b) => (a.id < b.id ? -1 : 1));
+  profiles.forEach(freezeDeep);
   cache.set(catalogue.folder, profiles);
   return profiles;
 }

@@ -113,6 +113,24 @@ function kernelCell(library: KernelLibrary, kind: (typeof KERNEL_KINDS)[number],
   return `${c.measured ? '' : '~'}${rate} ${notes.mark(c.source)}`;
 }
 
+function libraryTable(devices: readonly DeviceProfile[], notes: Footnotes): string {
+  return table(
+    ['device', 'kernel library', 'runtime', 'code, B', 'dispatch, cycles an op', 'penalties'],
+    devices.flatMap((device) =>
+      device.kernelLibraries.map((library) => [
+        `\`${device.id}\``,
+        `${library.name}, ${library.version}`,
+        library.runtime,
+        cell(library.codeBytes, notes),
+        cell(library.overheadCyclesPerOp, notes),
+        device.placementPenalties
+          .map((p) => `${p.use} in ${p.placement} ${p.estimate ? '~' : ''}×${p.factor} ${notes.mark(p.source)}`)
+          .join(', ') || '–',
+      ]),
+    ),
+  );
+}
+
 /** One table a family: side by side they would be too wide to read. */
 function kernelTables(devices: readonly DeviceProfile[], notes: Footnotes): string {
   const families = [...new Set(devices.map((device) => device.family))];
@@ -234,6 +252,7 @@ export function renderDevicesPage(devices: readonly DeviceProfile[], links: read
     '## Speed of the kernels',
     'Head latency = Σ over operators of (work / rate + outputs × cycles per output + dispatch) × placement penalty / clock. The rates differ by an order of magnitude on one chip, which is why MACs alone rank cuts wrongly. Every latency is an estimate until a board reports its own.',
     KERNEL_KINDS.map((kind) => `- \`${kind}\`: ${KERNEL_WORK[kind]}`).join('\n'),
+    libraryTable(devices, notes),
     kernelTables(devices, notes),
     '## Edge TPU',
     edgeTpuTable(devices, notes),

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { packageRoot } from '../../../src/core/package-root.js';
 import {
   findUnsourcedNumbers,
@@ -138,5 +139,31 @@ describe('generated files are fresh (npm run docs writes them)', () => {
     if (first === undefined) throw new Error('no device');
     first.reserves.tasksBytes.value += 1;
     expect(renderDevicesPage(devices, listLinks())).not.toBe(renderDevicesPage(listDevices(), listLinks()));
+  });
+});
+
+describe('the committed JSON schemas', () => {
+  // zod's importer reads the committed text, not the schema it was made from: what an editor would accept.
+  const editorSchema = (file: string) => z.fromJSONSchema(read(file) as Parameters<typeof z.fromJSONSchema>[0]);
+
+  it('accept every profile of the package', () => {
+    const device = editorSchema('devices/device.schema.json');
+    const link = editorSchema('devices/link.schema.json');
+    for (const { id } of listDevices()) expect(device.safeParse(read(`devices/${id}.json`)).error, id).toBeUndefined();
+    for (const { id } of listLinks())
+      expect(link.safeParse(read(`devices/links/${id}.json`)).error, id).toBeUndefined();
+  });
+
+  it('refuse a bare number and an unknown key', () => {
+    const device = editorSchema('devices/device.schema.json');
+    const good = read('devices/esp32.json') as Record<string, unknown>;
+    expect(device.safeParse({ ...good, typo: 1 }).success).toBe(false);
+    expect(device.safeParse({ ...good, reserves: { tasksBytes: 1 } }).success).toBe(false);
+  });
+
+  it('the shared catalogue is frozen', () => {
+    expect(() => {
+      loadDevice('esp32').reserves.tasksBytes.value = 1;
+    }).toThrow(TypeError);
   });
 });
