@@ -211,6 +211,11 @@ export const ERROR_CODES = {
     meaning: 'A model card (card.json beside the model) breaks its schema.',
     remedy: 'Compare with models/fashion-cnn/card.json, or move the card away.',
   },
+  E_PROJECT_INVALID: {
+    exit: 2,
+    meaning: 'isplit.json breaks its schema.',
+    remedy: 'Run isplit-edge init, or correct the fields named.',
+  },
 } as const satisfies Record<string, { exit: 1 | 2 | 3 | 4 | 5 | 6 | 130; meaning: string; remedy: string }>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

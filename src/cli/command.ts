@@ -1,0 +1,43 @@
+import { Command } from 'commander';
+import type { RunContext } from '../core/context.js';
+import { createContext, type OutputOptions, Terminal } from './terminal.js';
+
+/** What a command's action gets. */
+export interface Invocation {
+  readonly terminal: Terminal;
+  readonly ctx: RunContext;
+}
+
+/** Exit code of the last command; main sets the process's from it. */
+export interface ExitStatus {
+  code: number;
+}
+
+/** Aborted by the first Ctrl-C; main wires it. */
+export const interruption = new AbortController();
+export const exitStatus: ExitStatus = { code: 0 };
+
+/**
+ * A command with the habits of all commands: --json, --quiet, examples in its help, coded errors.
+ * @param examples command lines without the program's name
+ */
+export function defineCommand(name: string, summary: string, examples: readonly string[]): Command {
+  return new Command(name)
+    .description(summary)
+    .option('--json', 'print one JSON document on stdout and nothing else there')
+    .option('--quiet', 'no progress, no notes')
+    .addHelpText('after', `\nExamples:\n${examples.map((e) => `  $ isplit-edge ${e}`).join('\n')}`);
+}
+
+/** Runs an action with a terminal; its errors become messages and an exit code. The action may return an exit code itself. */
+export async function runAction(
+  options: OutputOptions,
+  action: (invocation: Invocation) => Promise<number | undefined>,
+): Promise<void> {
+  const terminal = new Terminal(options);
+  try {
+    exitStatus.code = (await action({ terminal, ctx: createContext(terminal, interruption.signal) })) ?? 0;
+  } catch (error) {
+    exitStatus.code = terminal.error(error);
+  }
+}

@@ -1,0 +1,50 @@
+import type { Command } from 'commander';
+import { fail } from '../../core/errors.js';
+import { renderAnalysisReport } from '../../report/analysis-report.js';
+import { renderAnalysisText } from '../../report/analysis-text.js';
+import { analyzeModel, openModel, writeAnalysis } from '../../sdk.js';
+import { defineCommand, runAction } from '../command.js';
+import {
+  addAnalysisOptions,
+  addDataOptions,
+  addDeploymentOptions,
+  addModelOptions,
+  type RawOptions,
+  readOptions,
+} from '../data-options.js';
+import { readProjectFile } from '../project-file.js';
+
+export function analyzeCommand(): Command {
+  const command = defineCommand(
+    'analyze',
+    'importance of every cut, costs and ranking; writes analysis.json and report.html',
+    [
+      'analyze model.h5 --data samples/ --input-range 0..1',
+      'analyze model.onnx --data test.npz --device esp32-s3 --budget 300KB',
+      'analyze vgg16 --input 64 --data cifar10/test_batch.bin --resize bilinear --samples 64 --json',
+      'analyze model.tflite --data images.tar --device esp32-c3 --link ble --classes cat,dog',
+    ],
+  );
+  command.argument('[model]', 'model file, or an architecture such as vgg16 (default: from isplit.json)');
+  command.option('--out <dir>', 'where analysis.json and report.html go (default analysis/<model>)');
+  addAnalysisOptions(addDeploymentOptions(addDataOptions(addModelOptions(command))));
+  return command.action((model: string | undefined, raw: RawOptions) =>
+    runAction(raw, async ({ terminal, ctx }) => {
+      const project = readProjectFile();
+      const options = readOptions(raw, project);
+      const name =
+        model ??
+        project?.model ??
+        fail('E_USAGE', 'no model was given', {}, 'isplit-edge analyze MODEL --data D, or run isplit-edge init first.');
+      const data =
+        options.analyze.data ?? fail('E_USAGE', 'no data was given', {}, 'Add --data PATH with labelled samples.');
+      const opened = await openModel(name, options.model, ctx);
+      const analysis = await analyzeModel(opened, { ...options.analyze, data }, ctx);
+      for (const warning of analysis.warnings) terminal.warn(warning);
+      const folder = typeof raw.out === 'string' ? raw.out : `analysis/${opened.name.replace(/\.[^.]+$/, '')}`;
+      const paths = await writeAnalysis(folder, analysis, await renderAnalysisReport(analysis));
+      terminal.result(analysis, () => renderAnalysisText(analysis, { width: terminal.width, wrote: paths }));
+      return analysis.ranking.length === 0 && analysis.cuts.length > 0 ? 4 : 0;
+    }),
+  );
+}
