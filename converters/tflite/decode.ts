@@ -1,13 +1,14 @@
 /** Operators of a TFLite file → nodes, through each op's own `tflite.decode`. */
-import { fail, IsplitError, type Problem, Problems } from '../../src/core/errors.js';
+import { fail, IsplitError, Problems } from '../../src/core/errors.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import { elementCount, type Graph, type Tensor } from '../../src/ir/graph.js';
 import { TensorIds } from '../../src/ir/tensor-id.js';
 import { verifyGraph } from '../../src/ir/verify.js';
 import { OPS, SHAPES } from '../../src/ops/index.js';
 import { isUnsupported, type OpDef, type TfliteDecode, type TfliteOperator } from '../../src/ops/op-def.js';
+import { describeRefusals, Refusal, type RefusedOperator } from '../refused-operators.js';
 import { foldedElements, foldOperator } from './fold-constants.js';
-import { type DecodeState, OperatorSink, Refusal } from './operator-sink.js';
+import { type DecodeState, OperatorSink } from './operator-sink.js';
 import type { TfliteModel, TfliteOp } from './parse.js';
 import { type FileTensor, fileTensors, MAX_EXPANSION } from './tensors.js';
 
@@ -19,16 +20,6 @@ function decoders(): ReadonlyMap<string, TfliteDecode> {
     for (const [builtin, decode] of Object.entries(def.tflite.decode)) map.set(builtin, decode);
   }
   return map;
-}
-
-/** An operator that cannot be read. */
-interface Refused {
-  /** `CONV_2D`, or `CUSTOM ethos-u`. */
-  readonly op: string;
-  readonly index: number;
-  /** Name of its first output. */
-  readonly output: string;
-  readonly why: string;
 }
 
 /**
@@ -50,7 +41,7 @@ class Decoder implements DecodeState {
   readonly #known = new Set<string>();
   /** Constants computed while reading (dequantized weights), by id. */
   readonly #folded = new Map<string, Tensor>();
-  readonly #refused: Refused[] = [];
+  readonly #refused: RefusedOperator[] = [];
   readonly #problems = new Problems();
   /** Bytes that dequantized weights may still take; files can name one constant many times. */
   #foldBudget: number;
@@ -230,30 +221,4 @@ function runDecoder(decode: TfliteDecode, operator: TfliteOperator, sink: Operat
     const message = error instanceof Error ? error.message : String(error);
     throw new IsplitError({ code: 'E_MODEL_CORRUPT', message: `its tensors do not fit: ${message}` }, { cause: error });
   }
-}
-
-const SHOWN_PLACES = 6;
-
-/** One problem that names every refused operator; equal reasons are listed together. */
-function describeRefusals(name: string, refused: readonly Refused[]): Problem {
-  const groups = new Map<string, Refused[]>();
-  for (const r of refused) {
-    const key = `${r.op}: ${r.why}`;
-    const group = groups.get(key);
-    if (group) group.push(r);
-    else groups.set(key, [r]);
-  }
-  const parts = [...groups].map(([key, group]) => {
-    const places = group
-      .slice(0, SHOWN_PLACES)
-      .map((r) => (r.index < 0 ? `"${r.output}"` : `operator ${r.index} "${r.output}"`));
-    if (group.length > SHOWN_PLACES) places.push(`${group.length - SHOWN_PLACES} more`);
-    return `${key} (${places.join(', ')})`;
-  });
-  return {
-    code: 'E_OP_UNSUPPORTED',
-    message: `"${name}" has ${refused.length} operator${refused.length > 1 ? 's' : ''} that cannot be read: ${parts.join('; ')}`,
-    context: { operators: refused },
-    hint: 'docs/supported-ops.md lists what is read: float32 and int8 networks of these operators. Convert the source model again.',
-  };
 }

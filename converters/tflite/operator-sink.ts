@@ -4,9 +4,7 @@ import type { GraphBuilder } from '../../src/ir/builder.js';
 import { type Attrs, formatShape, type QuantParams, type Shape, sameShape, type Tensor } from '../../src/ir/graph.js';
 import type { TensorIds } from '../../src/ir/tensor-id.js';
 import type { TfliteOperator, TfliteSink } from '../../src/ops/op-def.js';
-
-/** Ends the decoding of one operator; the reader collects these. */
-export class Refusal extends Error {}
+import { Refusal } from '../refused-operators.js';
 
 /** Kinds that only move values: their result keeps the quantization of their first input. */
 const MOVES_VALUES: ReadonlySet<string> = new Set(['reshape', 'transpose', 'identity', 'slice']);

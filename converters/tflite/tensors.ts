@@ -1,5 +1,6 @@
 /** Tensors of the file as tensors of a graph: ids, element types, constant data. */
 import { fail } from '../../src/core/errors.js';
+import { halfToNumber } from '../../src/core/half-float.js';
 import { type DType, elementCount, type QuantParams, type Tensor, type TypedArray } from '../../src/ir/graph.js';
 import { cleanTensorId, TensorIds } from '../../src/ir/tensor-id.js';
 import type { TfliteModel, TfliteTensor } from './parse.js';
@@ -119,7 +120,7 @@ function readValues(bytes: Uint8Array, type: string, count: number): TypedArray 
     case 'INT8':
       return new Int8Array(copy.buffer);
     case 'FLOAT16':
-      return Float32Array.from({ length: count }, (_, i) => halfToFloat(view.getUint16(2 * i, true)));
+      return Float32Array.from({ length: count }, (_, i) => halfToNumber(view.getUint16(2 * i, true)));
     case 'FLOAT64':
       return Float32Array.from({ length: count }, (_, i) => view.getFloat64(8 * i, true));
     case 'INT64':
@@ -131,16 +132,6 @@ function readValues(bytes: Uint8Array, type: string, count: number): TypedArray 
     default:
       return copy;
   }
-}
-
-/** IEEE 754 binary16. */
-function halfToFloat(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
 /** Values of a quantized or half-precision constant as float32. */

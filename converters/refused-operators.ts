@@ -1,0 +1,43 @@
+/** How readers report operators they cannot read: all of them in one problem, equal reasons together. */
+import type { Problem } from '../src/core/errors.js';
+
+/** An operator that cannot be read. */
+export interface RefusedOperator {
+  /** As the format calls it: `CONV_2D`, `CUSTOM ethos-u`, `LSTM`. */
+  readonly op: string;
+  /** Position in the file; −1 for what is no operator. */
+  readonly index: number;
+  /** Name of its first output. */
+  readonly output: string;
+  readonly why: string;
+}
+
+/** Ends the reading of one operator; the reader collects these and goes on. The message says why. */
+export class Refusal extends Error {}
+
+const SHOWN_PLACES = 6;
+
+/** @param model name of the file, for the message */
+export function describeRefusals(model: string, refused: readonly RefusedOperator[]): Problem {
+  const groups = new Map<string, RefusedOperator[]>();
+  for (const r of refused) {
+    const key = `${r.op}: ${r.why}`;
+    const group = groups.get(key);
+    if (group) group.push(r);
+    else groups.set(key, [r]);
+  }
+  const parts = [...groups].map(([key, group]) => {
+    const places = group
+      .slice(0, SHOWN_PLACES)
+      .map((r) => (r.index < 0 ? `"${r.output}"` : `operator ${r.index} "${r.output}"`));
+    if (group.length > SHOWN_PLACES) places.push(`${group.length - SHOWN_PLACES} more`);
+    return `${key} (${places.join(', ')})`;
+  });
+  const count = `${refused.length} operator${refused.length > 1 ? 's' : ''}`;
+  return {
+    code: 'E_OP_UNSUPPORTED',
+    message: `"${model}" has ${count} that cannot be read: ${parts.join('; ')}`,
+    context: { operators: refused },
+    hint: 'docs/supported-ops.md lists what is read: float32 networks, and int8 ones as TFLite, of these operators.',
+  };
+}
