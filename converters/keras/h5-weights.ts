@@ -1,4 +1,10 @@
-import type { KerasVariable, KerasWeights } from '../../src/passes/keras/index.js';
+import {
+  type KerasVariable,
+  type KerasWeights,
+  type ScopedVariable,
+  scopeParts,
+  variablesInScope,
+} from '../../src/passes/keras/index.js';
 import type { H5Object } from './hdf5/file.js';
 
 function variableOf(dataset: H5Object, name: string): KerasVariable {
@@ -15,18 +21,13 @@ export function chunkedStrings(object: H5Object, name: string): string[] | undef
   return parts;
 }
 
-interface NamedVariable {
-  readonly parts: readonly string[];
-  readonly variable: KerasVariable;
-}
-
 /**
  * Variables in the layout of `model.save('x.h5')`, Keras 2 and 3: group `model_weights` has one group a top-level layer with the attribute
  * `weight_names`; names look like `conv1/kernel:0`, with the names of models around the layer in front.
  */
 export class LegacyH5Weights implements KerasWeights {
   readonly #root: H5Object;
-  readonly #groups = new Map<string, readonly NamedVariable[]>();
+  readonly #groups = new Map<string, readonly ScopedVariable[]>();
 
   /** @param root the group `model_weights` */
   constructor(root: H5Object) {
@@ -38,35 +39,21 @@ export class LegacyH5Weights implements KerasWeights {
     const all = this.#group(top as string);
     // The whole group of a top-level layer is its own, whatever scope the variables were made in.
     if (inner.length === 0) return all.map((v) => v.variable);
-    const layer = inner.at(-1);
-    const candidates = all.filter((v) => v.parts.at(-2) === layer);
-    return deepest(candidates, path).map((v) => v.variable);
+    return variablesInScope(all, path);
   }
 
-  #group(layer: string): readonly NamedVariable[] {
+  #group(layer: string): readonly ScopedVariable[] {
     let variables = this.#groups.get(layer);
     if (!variables) {
       const group = this.#root.find(layer);
       variables = (group && chunkedStrings(group, 'weight_names'))?.flatMap((name) => {
         const dataset = group?.find(name);
         if (!dataset?.isDataset) return [];
-        const parts = name.replace(/:\d+$/, '').split('/');
+        const parts = scopeParts(name);
         return [{ parts, variable: variableOf(dataset, parts.at(-1) ?? '') }];
       });
       this.#groups.set(layer, variables ?? []);
     }
     return variables ?? [];
   }
-}
-
-/** Of several layers with the same name in different models, those whose scope agrees longest with the path. */
-function deepest(candidates: readonly NamedVariable[], path: readonly string[]): readonly NamedVariable[] {
-  const agreement = (v: NamedVariable): number => {
-    const scope = v.parts.slice(0, -1);
-    let n = 0;
-    while (n < scope.length && n < path.length && scope.at(-1 - n) === path.at(-1 - n)) n++;
-    return n;
-  };
-  const best = Math.max(0, ...candidates.map(agreement));
-  return candidates.filter((v) => agreement(v) === best);
 }

@@ -1,3 +1,4 @@
+import { halfToNumber } from '../../../src/core/half-float.js';
 import type { Cursor } from './cursor.js';
 
 /** Element types that Keras files contain. Source: HDF5 file format specification 3.0, IV.A.2.d. */
@@ -87,16 +88,6 @@ function numberGetter(view: DataView, type: H5Type & { kind: 'float' | 'int' }):
   if (type.size === 8)
     return (at) => Number(type.signed ? view.getBigInt64(at, little) : view.getBigUint64(at, little));
   return undefined;
-}
-
-/** IEEE 754 binary16. */
-export function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
 export function describe(type: H5Type): string {

@@ -4,4 +4,5 @@ export type { Dialect } from './layer-call.js';
 export { isObject, type Json, type JsonObject, own } from './layer-config.js';
 export { SUPPORTED_LAYERS } from './layers/index.js';
 export { type KerasLayer, type KerasModel, parseKerasModel } from './model-config.js';
-export type { KerasVariable, KerasWeights } from './weights.js';
+export { hwioToOhwi, hwoiToOhwi, transposeMatrix } from './weight-layout.js';
+export { type KerasVariable, type KerasWeights, type ScopedVariable, scopeParts, variablesInScope } from './weights.js';

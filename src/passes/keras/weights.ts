@@ -42,3 +42,37 @@ export function matchVariables(
   }
   return chosen as readonly KerasVariable[];
 }
+
+/** A variable with its full name, cut at the slashes and without `:0`: [scope…, layer, variable]. */
+export interface ScopedVariable {
+  readonly parts: readonly string[];
+  readonly variable: KerasVariable;
+}
+
+/** Parts of a variable's full name. */
+export function scopeParts(name: string): string[] {
+  return name.replace(/:\d+$/, '').split('/');
+}
+
+/**
+ * Variables of the layer at `path` among those of several layers. Keras 2 leaves out the names of models around a layer or
+ * writes other scopes, so only the layer's own name must agree; of several such layers the one whose scope agrees
+ * longest with the path, and has the least left over, is taken.
+ */
+export function variablesInScope(all: readonly ScopedVariable[], path: readonly string[]): KerasVariable[] {
+  let best = -1;
+  let found: KerasVariable[] = [];
+  for (const { parts, variable } of all) {
+    const scope = parts.slice(0, -1);
+    let n = 0;
+    while (n < scope.length && n < path.length && scope.at(-1 - n) === path.at(-1 - n)) n++;
+    if (n === 0) continue;
+    const score = n * 1000 - (scope.length - n);
+    if (score > best) {
+      best = score;
+      found = [];
+    }
+    if (score === best) found.push(variable);
+  }
+  return found;
+}

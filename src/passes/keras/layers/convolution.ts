@@ -10,6 +10,7 @@ import {
   type PrepareLayer,
 } from '../layer-call.js';
 import type { Json, LayerConfig } from '../layer-config.js';
+import { hwioToOhwi, hwoiToOhwi, transposeMatrix } from '../weight-layout.js';
 import { type Activation, prepareActivation } from './activation.js';
 
 interface Window {
@@ -35,24 +36,6 @@ function prepareWindow(config: LayerConfig): Window {
 function convAttrs(window: Window, [h, w]: readonly [number, number, ...number[]]) {
   const { kernel, strides, dilations, padding } = window;
   return { strides, dilations, pads: resolvePads(padding, [h, w], kernel, strides, dilations) };
-}
-
-/** [kh, kw, in, out] → [out, kh, kw, in]. */
-export function hwioToOhwi(
-  data: Float32Array,
-  [kh, kw, i, o]: readonly [number, number, number, number],
-): Float32Array {
-  const out = new Float32Array(data.length);
-  const taps = kh * kw * i;
-  for (let t = 0; t < taps; t++) for (let k = 0; k < o; k++) out[k * taps + t] = data[t * o + k] as number;
-  return out;
-}
-
-/** Rows become columns: [rows, columns] → [columns, rows]. */
-export function transposeMatrix(data: Float32Array, rows: number, columns: number): Float32Array {
-  const out = new Float32Array(data.length);
-  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) out[c * rows + r] = data[r * columns + c] as number;
-  return out;
 }
 
 function convKernel(id: string, names: readonly string[], shape: [number, number, number, number]): ConstantSpec {
@@ -160,7 +143,7 @@ export const CONVOLUTION_LAYERS: Readonly<Record<string, PrepareLayer>> = {
         // Keras stores [kh, kw, out, in]: only the outputs move to the front.
         layout: (data) => ({
           shape: [filters, kh, kw, channels],
-          data: moveOutputsFirst(data, kh * kw, filters, channels),
+          data: hwoiToOhwi(data, [kh, kw, filters, channels]),
         }),
       };
       const weights = call.constants(useBias ? [kernel, bias(filters)] : [kernel]);
@@ -207,17 +190,6 @@ export const CONVOLUTION_LAYERS: Readonly<Record<string, PrepareLayer>> = {
     };
   },
 };
-
-function moveOutputsFirst(data: Float32Array, taps: number, outputs: number, inputs: number): Float32Array {
-  const out = new Float32Array(data.length);
-  for (let t = 0; t < taps; t++) {
-    for (let o = 0; o < outputs; o++) {
-      const from = (t * outputs + o) * inputs;
-      out.set(data.subarray(from, from + inputs), (o * taps + t) * inputs);
-    }
-  }
-  return out;
-}
 
 /** A list of numbers from a configuration value. */
 export function numberList(config: LayerConfig, key: string, value: Json): number[] {
