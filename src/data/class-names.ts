@@ -30,18 +30,16 @@ export function resolveClassList(
   const found = new Set<number>();
   for (let i = 0; i < tokens.length; ) {
     const { value, used } = longestMatch(tokens, i, typeof list === 'string', lookup);
-    if (typeof value === 'number' && value < (table.count ?? Number.POSITIVE_INFINITY)) found.add(value);
-    else if (typeof value === 'number') {
-      const { count } = table;
-      const hint = `Classes are 0 … ${(count as number) - 1}.`;
-      problems.add(
-        'E_CLASS_UNKNOWN',
-        `there is no class ${value}`,
-        { name: String(value), nearest: [], classes: count },
-        hint,
-      );
-    } else if (tokens[i]?.trim() !== '' || tokens.length === 1)
-      reportUnknown(problems, tokens[i] as string, value, table, lookup);
+    const token = (tokens[i] as string).trim();
+    if (typeof value !== 'number') {
+      // A comma too many is no class; an empty list is.
+      if (token !== '' || tokens.length === 1) reportUnknown(problems, token, value, table, lookup);
+    } else if (table.count !== undefined && value >= table.count) {
+      const context = { name: token, nearest: [], classes: table.count };
+      problems.add('E_CLASS_UNKNOWN', `there is no class ${value}`, context, `Classes are 0 … ${table.count - 1}.`);
+    } else {
+      found.add(value);
+    }
     i += used;
   }
   problems.throwIfAny();
@@ -81,12 +79,11 @@ function longestMatch(
 
 function reportUnknown(
   problems: Problems,
-  token: string,
+  name: string,
   ambiguous: readonly number[] | undefined,
   table: ClassTable,
   lookup: Lookup,
 ): void {
-  const name = token.trim();
   if (ambiguous) {
     problems.add(
       'E_CLASS_UNKNOWN',

@@ -10,7 +10,9 @@ export interface CsvRow {
  */
 export function parseCsv(text: string): CsvRow[] {
   const body = text.startsWith('\uFEFF') ? text.slice(1) : text;
-  const firstLine = body.slice(0, body.search(/\r|\n|$/));
+  // The first row without its quoted cells, which may hold anything.
+  const firstLine =
+    /^(?:"(?:[^"]|"")*"|[^"\r\n])*/.exec(body.slice(0, 65_536))?.[0].replace(/"(?:[^"]|"")*"/g, '') ?? '';
   const delimiter = firstLine.includes('\t') ? '\t' : firstLine.includes(',') ? ',' : ';';
   if (!body.includes('"')) return parsePlain(body, delimiter);
   const rows: CsvRow[] = [];

@@ -5,7 +5,6 @@ import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
 import { IsplitError } from '../../../src/core/errors.js';
 import type { Dataset, SampleBatch } from '../../../src/data/dataset.js';
-import { specFromOptions } from '../../../src/preprocess/options.js';
 import type { PreprocessSpec } from '../../../src/preprocess/spec.js';
 
 /** The real sets, or undefined; tests that need them skip with `missingSets` in their name. */
@@ -36,10 +35,7 @@ export function writeFiles(folder: string, files: Record<string, string | Uint8A
   return folder;
 }
 
-/** Bytes as they are: 0..255. */
-export function plainSpec(height: number, width: number, channels: number): PreprocessSpec {
-  return specFromOptions({ inputRange: '0..255' }, [height, width, channels]).spec;
-}
+export { plainSpecOf as plainSpec } from './plain-spec.js';
 
 export interface ReadSamples {
   readonly inputs: number[][];
