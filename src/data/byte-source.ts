@@ -95,13 +95,10 @@ export function memberSource(
 /** @throws IsplitError E_DATA_UNREADABLE */
 export async function openFile(path: string, name: string): Promise<{ handle: FileHandle; sizeBytes: number }> {
   try {
-    const handle = await open(path, 'r');
-    const info = await handle.stat();
-    if (!info.isFile()) {
-      await handle.close();
-      fail('E_DATA_UNREADABLE', `${name} is no file`, { path: name });
-    }
-    return { handle, sizeBytes: info.size };
+    // Before opening: opening a named pipe would wait for its writer.
+    const info = await stat(path);
+    if (!info.isFile()) fail('E_DATA_UNREADABLE', `${name} is no file`, { path: name });
+    return { handle: await open(path, 'r'), sizeBytes: info.size };
   } catch (error) {
     failUnreadable(name, error);
   }

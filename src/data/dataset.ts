@@ -63,6 +63,8 @@ export interface Dataset {
   batches(options: BatchOptions): AsyncIterable<SampleBatch>;
   /** The samples at these places (0 … count−1, of this data set), in the order of the files. */
   select(places: ArrayLike<number>): Dataset;
+  /** Size of the first sample as stored; reads it. Others may differ when `describe().sampleShape` is undefined. */
+  firstShape(ctx?: RunContext): Promise<SampleShape>;
   /** Of the files' bytes, the selection and the labels: equal for equal data, wherever it lies. Reads all files once. */
   contentSha256(ctx?: RunContext): Promise<string>;
 }
@@ -112,6 +114,11 @@ export function makeDataset(source: SampleSource, selection: Selection): Dataset
         labels: Int32Array.from(order, (place) => labels[place] as number),
       });
     },
+    firstShape: async (ctx = {}) => {
+      if (source.shape) return source.shape;
+      for await (const sample of source.read(positions.subarray(0, 1), ctx)) return shapeOf(sample);
+      fail('E_DATA_EMPTY', `${name} has no samples`, { name });
+    },
     contentSha256: async (ctx = {}) => {
       const hash = createHash('sha256');
       hash.update(await hashFiles(source, ctx));
@@ -121,6 +128,12 @@ export function makeDataset(source: SampleSource, selection: Selection): Dataset
       return hash.digest('hex');
     },
   };
+}
+
+function shapeOf(sample: StoredSample): SampleShape {
+  if (sample.kind === 'tensor') return sample.shape;
+  const { height, width, channels } = sample.picture;
+  return { height, width, channels };
 }
 
 /**

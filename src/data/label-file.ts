@@ -90,7 +90,10 @@ export function parseLabelText(bytes: Uint8Array, name: string): LabelTable {
   return {
     name,
     labels: texts.every(isInteger) ? texts.map(Number) : texts,
-    files: fileColumn < 0 ? undefined : body.map((row) => (row.cells[fileColumn] as string).replace(/^(\.\/)+/, '')),
+    files:
+      fileColumn < 0
+        ? undefined
+        : body.map((row) => (row.cells[fileColumn] as string).replaceAll('\\', '/').replace(/^(\.\/)+/, '')),
   };
 }
 

@@ -84,7 +84,7 @@ export function keepPart<T>(
   const has = (part: DataPart) => parts.includes(part);
   const part = wanted === 'test' && !has('test') && has('train') && has('validation') ? 'validation' : wanted;
   const matches = (found: DataPart | undefined) =>
-    found === part || (part === 'train' && found === undefined && (has('test') || has('validation')));
+    found === part || (part === 'train' && found === undefined && !has('train'));
   const kept = items.filter((_, i) => matches(parts[i]));
   return kept.length === 0 || kept.length === items.length ? { kept: items, part: undefined } : { kept, part };
 }

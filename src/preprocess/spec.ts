@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fail, IsplitError, type Problem } from '../core/errors.js';
+import { IsplitError, type Problem } from '../core/errors.js';
 
 /**
  * Preprocessing is part of the model: host (calibration, evaluation) and device do the same steps, defined in integers.
@@ -109,7 +109,6 @@ export function parsePreprocessSpec(json: unknown, origin = 'preprocessing'): Pr
       hint: 'docs/preprocessing.md has the fields; specs are written by isplit-edge init.',
     };
   });
-  if (problems.length === 0) fail('E_PREPROCESS_SPEC', `${origin}: not a preprocessing spec`);
   throw new IsplitError(problems);
 }
 

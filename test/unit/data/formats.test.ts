@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
@@ -190,6 +190,20 @@ describe('any data set', () => {
     expect(part.select([1]).indices).toEqual(Uint32Array.of(2));
     expect(() => part.select([2])).toThrow(RangeError);
     expect(() => part.select([0, 0])).toThrow(RangeError);
+  });
+  it('tells the size of its first sample', async () => {
+    expect(await (await open()).firstShape()).toEqual({ height: 2, width: 4, channels: 3 });
+    expect(await (await openDataset(fixture('gnu.tar'))).select([1]).firstShape()).toEqual({
+      height: 2,
+      width: 4,
+      channels: 3,
+    });
+  });
+  it('a compressed file that vanishes between two passes is E_DATA_UNREADABLE', async () => {
+    const folder = writeFiles(temporaryFolder(), { 'x.gz': gzipSync(cifarRecord(3, [1, 2, 3])) });
+    const dataset = await openDataset(join(folder, 'x.gz'));
+    rmSync(join(folder, 'x.gz'));
+    expect((await errorOf(() => readAll(dataset, plainSpec(32, 32, 3)))).code).toBe('E_DATA_UNREADABLE');
   });
   it('pixels are the bytes before normalisation', async () => {
     for await (const batch of (await open()).batches({ batchSize: 3, spec: plainSpec(2, 4, 3) })) {

@@ -47,6 +47,13 @@ const labels = fixture('labels_i8.npy');
 
 const cases: readonly Case[] = [
   { name: 'no such path', files: {}, path: 'nothing', code: 'E_DATA_UNREADABLE', words: 'does not exist' },
+  {
+    name: 'a device',
+    files: {},
+    path: '../../../../../../../../dev/null',
+    code: 'E_DATA_UNREADABLE',
+    words: 'is no file',
+  },
   { name: 'empty file', ...one(''), code: 'E_DATA_EMPTY', words: 'is empty' },
   { name: 'empty gzip', ...one(gzipSync('')), code: 'E_DATA_EMPTY', words: 'is empty' },
   { name: 'empty folder', files: {}, code: 'E_DATA_EMPTY', words: 'empty folder' },
