@@ -6,7 +6,7 @@ import util from 'node:util';
  */
 export async function importTfjsNode(): Promise<void> {
   // libtensorflow greets on stderr otherwise.
-  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
   // Gone in Node 23; tfjs-node 4.22 still calls it.
   const legacy = util as unknown as Record<string, unknown>;
   legacy.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
