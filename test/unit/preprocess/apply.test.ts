@@ -63,7 +63,6 @@ describe('resize against TensorFlow (half-pixel centres, no antialiasing)', () =
 });
 
 describe('colour', () => {
-  // Pillow's convert("L") of pure colours.
   it.each([
     [[255, 0, 0], 76],
     [[0, 255, 0], 150],
@@ -73,6 +72,20 @@ describe('colour', () => {
   ])('rgb %j → grey %i', (rgb, grey) => {
     const picture = { data: Uint8Array.from(rgb), height: 1, width: 1, channels: 3 };
     expect([...applyToU8(picture, makeSpec({ colour: 'grey', height: 1, width: 1 }))]).toEqual([grey]);
+  });
+  it('grey is the rounded BT.601 luma of every colour, and of grey itself exactly', () => {
+    const byte = fc.integer({ min: 0, max: 255 });
+    const greyOf = (r: number, g: number, b: number) =>
+      applyToU8(
+        { data: Uint8Array.of(r, g, b), height: 1, width: 1, channels: 3 },
+        makeSpec({ colour: 'grey', height: 1, width: 1 }),
+      )[0] as number;
+    fc.assert(
+      fc.property(byte, byte, byte, (r, g, b) => {
+        expect(Math.abs(greyOf(r, g, b) - (0.299 * r + 0.587 * g + 0.114 * b))).toBeLessThan(0.51);
+      }),
+    );
+    for (let v = 0; v < 256; v++) expect(greyOf(v, v, v)).toBe(v);
   });
   it('grey becomes three equal channels, bgr swaps', () => {
     const grey = { data: Uint8Array.of(7, 9), height: 1, width: 2, channels: 1 };
