@@ -16,13 +16,19 @@ export function readVitestReport(file) {
       if (test.status === 'passed') passed += 1;
       else if (test.status === 'failed') failed += 1;
       else {
-        const reason = /\[needs ([^\]]+)\]/.exec(test.fullName)?.[1] ?? 'no reason given';
+        const reason = findReason(test.fullName);
         skips.set(reason, [...(skips.get(reason) ?? []), test.fullName]);
       }
     }
     if (suite.status === 'failed' && failed === before) failed += 1;
   }
   return { passed, failed, skips };
+}
+
+/** What a skipped test's name says that it needs: `… [needs X]`, `… (skipped: X)` or `… (skipped: needs X)`. */
+function findReason(fullName) {
+  const found = /\[(?:skipped: )?needs ([^\]]+)\]|\(skipped: (?:needs )?([^)]+)\)/.exec(fullName);
+  return found?.[1] ?? found?.[2] ?? 'no reason given';
 }
 
 /** One line a reason: how many tests are skipped and what to install. */

@@ -109,7 +109,7 @@ describe('dependency rules', () => {
       const folder = plantTree({ [target]: 'export const target = 1;\n', [file]: source });
       const args = ['--config', '.dependency-cruiser.cjs', 'src', 'converters', 'models'];
       const run = spawnSync(process.execPath, [depcruiseCli, ...args], { cwd: folder, encoding: 'utf8' });
-      expect(run.status, run.stdout).toBe(1);
+      expect(run.status, run.stdout).toBeGreaterThan(0);
       expect(run.stdout).toContain(file);
     });
   }
