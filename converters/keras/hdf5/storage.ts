@@ -145,7 +145,8 @@ function unfilter(walk: ChunkWalk, stored: Uint8Array, mask: number, c: Cursor):
 
 function unshuffle(data: Uint8Array, elementSize: number): Uint8Array {
   const count = Math.floor(data.length / elementSize);
-  const out = data.slice();
+  const out = new Uint8Array(data.length);
+  out.set(data.subarray(count * elementSize), count * elementSize);
   for (let b = 0; b < elementSize; b++) {
     for (let i = 0; i < count; i++) out[i * elementSize + b] = data[b * count + i] as number;
   }

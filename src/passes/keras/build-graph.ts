@@ -181,7 +181,8 @@ class Build {
     try {
       if (layer.model) return this.addModel(layer.model, `${id}/`, path, inputs);
       const training = kwargs.get('training');
-      if (training && 'value' in training && training.value === true) {
+      const differs = layer.className === 'BatchNormalization' || TRAINING_ONLY.has(layer.className);
+      if (differs && training && 'value' in training && training.value === true) {
         layer.config.refuse('it is called with training=True, and would not be deterministic');
       }
       const emit = this.#emitters.get(layer) as EmitLayer;

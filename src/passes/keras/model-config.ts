@@ -124,9 +124,27 @@ function functionalModel(
     return { ...layer, calls: layer.className === 'InputLayer' ? [] : calls };
   });
   const inputs = collectRefs(own(config, 'input_layers'), 'input_layers', 0);
-  const outputs = collectRefs(own(config, 'output_layers'), 'output_layers', 0);
+  let outputs = collectRefs(own(config, 'output_layers'), 'output_layers', 0);
   if (inputs.length === 0 || outputs.length === 0) corrupt(`"${name}" has no inputs or no outputs`);
-  return { name, layers: withCalls, inputs, outputs };
+  const oldForm = json.some((layer) =>
+    (own(layer as JsonObject, 'inbound_nodes') as Json[] | undefined)?.some(Array.isArray),
+  );
+  if (!oldForm) return { name, layers: withCalls, inputs, outputs };
+  // Keras 2 and TF.js count the construction of a nested model as its call 0, but write only the calls after it.
+  const models = new Set(withCalls.filter((layer) => layer.model).map((layer) => layer.name));
+  const renumber = (ref: TensorRef): TensorRef =>
+    models.has(ref.layer) && ref.call > 0 ? { ...ref, call: ref.call - 1 } : ref;
+  outputs = outputs.map(renumber);
+  const renumbered = withCalls.map((layer) => ({ ...layer, calls: layer.calls.map((c) => mapRefs(c, renumber)) }));
+  return { name, layers: renumbered, inputs, outputs };
+}
+
+function mapRefs(call: KerasCall, map: (ref: TensorRef) => TensorRef): KerasCall {
+  const mapArg = (arg: CallArg): CallArg => {
+    if ('ref' in arg) return { ref: map(arg.ref) };
+    return 'list' in arg ? { list: arg.list.map(mapArg) } : arg;
+  };
+  return { args: call.args.map(mapArg), kwargs: new Map([...call.kwargs].map(([key, arg]) => [key, mapArg(arg)])) };
 }
 
 /** Keras 2: a list of [layer, call, output, kwargs]; Keras 3: {args, kwargs} with __keras_tensor__ objects. */
