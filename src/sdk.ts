@@ -224,7 +224,7 @@ export async function analyzeModel(
         classNames: model.classNames ?? dataset.classNames ?? null,
         parameters: model.parameters,
       },
-      data: { name: description.name, format: description.format },
+      data: { name: description.name, format: description.format, part: description.part ?? null },
       samples: dataset.batches({ batchSize: 64, spec, ...ctx }),
       sampleCount: dataset.count,
       engine,
@@ -248,7 +248,13 @@ export function openLabelledData(model: OpenedModel, options: AnalyzeOptions, ct
   const width = tensorOf(model.network, model.network.outputs[0] as string).shape.at(-1) as number;
   return openDataset(
     data,
-    { ...rest, classCount: width === 1 ? 2 : width, ...(model.classNames ? { classNames: model.classNames } : {}) },
+    // Importance never sees a test part: of a set that comes divided, the training part is used unless another is named.
+    {
+      part: 'train',
+      ...rest,
+      classCount: width === 1 ? 2 : width,
+      ...(model.classNames ? { classNames: model.classNames } : {}),
+    },
     ctx,
   );
 }

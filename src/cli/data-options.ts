@@ -26,6 +26,7 @@ export function addModelOptions(command: Command): Command {
 export function addDataOptions(command: Command): Command {
   return command
     .option('--data <path>', 'labelled samples: CIFAR-10 records, IDX, folder or tar of images, npy/npz, raw records')
+    .option('--part <name>', 'of a set that comes divided: train (default), validation or test')
     .option('--labels <path>', 'labels beside the data: one a line, CSV, npy or IDX')
     .option('--label-map <file>', 'when the data numbers its classes differently from the model')
     .option('--record-shape <H,W,C>', 'shape of raw records')
@@ -137,6 +138,7 @@ export function readOptions(raw: RawOptions, project: ProjectFile | undefined): 
     },
     analyze: {
       data: text('data', project?.data),
+      part: reader.choice('--part', raw.part, ['train', 'validation', 'test'] as const) ?? 'train',
       labels: text('labels', project?.labels),
       labelMap: text('labelMap', project?.labelMap),
       recordShape: text('recordShape', project?.recordShape),

@@ -17,6 +17,8 @@ export interface CompiledGraph {
 export interface CompileOptions {
   /** Threads inside one op. Default: the number of cores. Results may differ in the last bits between thread counts. */
   readonly threads?: number;
+  /** False skips the engine's own graph optimisation: quicker to compile, slower to run. Default true. */
+  readonly optimise?: boolean;
 }
 
 export type EngineId = 'onnx' | 'tfjs-node' | 'tfjs-wasm' | 'tfjs-cpu';

@@ -36,7 +36,7 @@ async function compileOnnx(ort: Ort, graph: Graph, options: CompileOptions = {})
   let session: InferenceSession;
   try {
     session = await ort.InferenceSession.create(writeOnnx(graph), {
-      graphOptimizationLevel: 'all',
+      graphOptimizationLevel: options.optimise === false ? 'basic' : 'all',
       intraOpNumThreads: options.threads ?? availableParallelism(),
       interOpNumThreads: 1,
       executionMode: 'sequential',
@@ -60,14 +60,12 @@ async function compileOnnx(ort: Ort, graph: Graph, options: CompileOptions = {})
         }
         inputs[id] = new ort.Tensor('float32', data, [...shape]);
       }
-      const result = await session
-        .run(inputs)
-        .catch((cause: unknown) =>
-          fail('E_ENGINE', `onnxruntime failed on "${graph.name}": ${messageOf(cause)}`, {
-            engine: 'onnx',
-            graph: graph.name,
-          }),
-        );
+      const result = await session.run(inputs).catch((cause: unknown) =>
+        fail('E_ENGINE', `onnxruntime failed on "${graph.name}": ${messageOf(cause)}`, {
+          engine: 'onnx',
+          graph: graph.name,
+        }),
+      );
       const values: Record<string, Float32Array> = {};
       for (const id of graph.outputs) values[id] = (result[outputName(graph, id)] as OrtTensor).data as Float32Array;
       return values;

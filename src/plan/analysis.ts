@@ -66,7 +66,8 @@ export interface Analysis {
     readonly parameters: number;
     readonly macs: number;
   };
-  readonly data: { readonly name: string; readonly format: string };
+  /** `part`: of a set that comes divided into training and test samples, the one used. */
+  readonly data: { readonly name: string; readonly format: string; readonly part: string | null };
   readonly samples: number;
   readonly accuracy: { readonly full: number; readonly interval: readonly [number, number] };
   /** Class numbers importance was restricted to; null = all. */
