@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { repositoryRoot, runForeground } from './run-command.mjs';
 
 const distFolder = path.join(repositoryRoot, 'dist');
-const stampFile = path.join(distFolder, '.source-sha256');
+const cacheFolder = path.join(repositoryRoot, '.cache');
+const stampFile = path.join(cacheFolder, 'dist-sources-sha256');
 
 /**
  * Compiles src/, converters/ and models/ into dist/ when they changed since the last time; says so on stderr.
@@ -12,18 +13,28 @@ const stampFile = path.join(distFolder, '.source-sha256');
  */
 export async function ensureDist() {
   const hash = sourceHash();
-  if (existsSync(stampFile) && readFileSync(stampFile, 'utf8').trim() === hash) return 0;
+  const compiled = existsSync(path.join(distFolder, 'src')) && existsSync(stampFile);
+  if (compiled && readFileSync(stampFile, 'utf8').trim() === hash) return 0;
   process.stderr.write('compiling src/ into dist/\n');
   return buildDist(hash);
 }
 
-/** Compiles into an empty dist/, so that nothing of a removed source stays in it. */
+/**
+ * Compiles beside dist/ and then takes its place: nothing of a removed source stays, and an interrupted or failed
+ * compilation leaves the old one.
+ */
 export async function buildDist(hash = sourceHash()) {
-  rmSync(distFolder, { recursive: true, force: true });
+  const fresh = path.join(cacheFolder, `dist-${process.pid}`);
+  mkdirSync(cacheFolder, { recursive: true });
   const tsc = path.join(repositoryRoot, 'node_modules/typescript/bin/tsc');
-  const args = [tsc, '-p', 'tsconfig.build.json'];
+  const args = [tsc, '-p', 'tsconfig.build.json', '--outDir', fresh];
   const code = await runForeground(process.execPath, args, { cwd: repositoryRoot, stdio: ['ignore', 2, 2] });
-  if (code === 0) writeFileSync(stampFile, `${hash}\n`);
+  if (code === 0) {
+    rmSync(distFolder, { recursive: true, force: true });
+    renameSync(fresh, distFolder);
+    writeFileSync(stampFile, `${hash}\n`);
+  }
+  rmSync(fresh, { recursive: true, force: true });
   return code;
 }
 

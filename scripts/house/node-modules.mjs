@@ -14,7 +14,7 @@ const stampFile = path.join(modulesFolder, '.isplit-lock-sha256');
 export async function ensureNodeModules() {
   const reason = staleReason();
   if (reason === undefined) return 0;
-  process.stderr.write(`${reason}: running npm ci (npm registry, about 900 MB in node_modules)\n`);
+  process.stderr.write(`${reason}: running npm ci (npm registry, about 700 MB in node_modules)\n`);
   const [command, args] = npmCommand('ci', '--no-audit', '--no-fund', '--loglevel=error');
   // The CPU library is inside onnxruntime-node; its install script would look for CUDA.
   const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' };

@@ -23,10 +23,11 @@ function run(command: string, args: readonly string[], cwd: string): string {
 }
 
 describe.skipIf(!hasDemo)(`packed package${hasDemo ? '' : ' [needs src/cli/commands/demo.ts]'}`, () => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'isplit-packed-'));
+  let folder = '';
   let packed: { filename: string; size: number; files: readonly { path: string }[] };
 
   beforeAll(() => {
+    folder = mkdtempSync(path.join(tmpdir(), 'isplit-packed-'));
     run(process.execPath, ['scripts/build.mjs', '--if-changed'], repositoryRoot);
     // --ignore-scripts: prepack would empty dist/ under tests that run beside this one.
     const listing = run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], repositoryRoot);
