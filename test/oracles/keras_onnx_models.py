@@ -1,0 +1,35 @@
+"""Keras networks as tf2onnx writes them: seeded small ones, and MLPerf Tiny's ResNet-8 when its file is given.
+
+    python test/oracles/keras_onnx_models.py OUT [ic_resnet8.h5]
+"""
+
+import os
+import sys
+from pathlib import Path
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+
+import keras
+import tensorflow as tf
+import tf2onnx
+
+
+def write(out, name, model, opset):
+    spec = [tf.TensorSpec([None, *model.input_shape[1:]], tf.float32, name="image")]
+    tf2onnx.convert.from_function(tf.function(lambda image: model(image, training=False)), spec, opset=opset, output_path=str(out / f"{name}.onnx"))
+
+
+def main(out, *files):
+    out = Path(out)
+    keras.utils.set_random_seed(0)
+    write(out, "tf_mobilenet_v2", keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, weights=None, classes=7), 17)
+    write(out, "tf_mobilenet_v3", keras.applications.MobileNetV3Small((32, 32, 3), alpha=0.75, weights=None, classes=5), 13)
+    base = keras.applications.VGG16(weights=None, input_shape=(64, 32, 3), include_top=False)
+    write(out, "tf_vgg16", keras.Sequential([base, keras.layers.Flatten(), keras.layers.Dense(4, "softmax")]), 12)
+    for path in files:
+        write(out, f"tf_{Path(path).stem}", keras.models.load_model(path, compile=False), 15)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
