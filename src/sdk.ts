@@ -212,6 +212,9 @@ export async function analyzeModel(
   const warnings = [
     ...model.warnings,
     ...assumed.map((what) => `${what} was assumed; say so with an option if it is not`),
+    ...(description.part === undefined
+      ? []
+      : [`the data comes divided; its ${description.part} part was used (--part chooses)`]),
   ];
   return analyze(
     {
