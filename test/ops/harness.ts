@@ -2,26 +2,28 @@
  * One table of cases per op, everything about the op checked from it: `describeOp(kind, cases)`.
  *
  * For every case:
- * - forward: the float64 `reference` against TensorFlow and LiteRT (`oracle`, a Python expression) and tfjs (`tfjs`),
- *   then every engine (onnxruntime, tfjs cpu, tfjs wasm) against the reference;
- * - gradient: the graph that `vjp` builds, run in float64, against central finite differences and TensorFlow's
- *   GradientTape, then on every engine against float64. The kinds that gradients are made of are thereby tested too.
+ * - forward: the float64 `reference` against TensorFlow and LiteRT (`oracle`, a Python expression) and tfjs (`tfjs`), the
+ *   TFLite file that LiteRT ran, read back through `tflite.decode`, and every engine against the reference;
+ * - gradient: the graph that `vjp` builds, run in float64, against central finite differences, TensorFlow's GradientTape
+ *   and tfjs, then on every engine against float64. The kinds that gradients are made of are thereby tested too.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
-import { createRequire } from 'node:module';
-import path from 'node:path';
-import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
+// Registers the gradients of tfjs's kernels.
+import '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { tfliteReader } from '../../converters/tflite/index.js';
 import { createRandom } from '../../src/core/random.js';
+import type { Engine, EngineId } from '../../src/engines/engine.js';
 import { createOnnxEngine } from '../../src/engines/onnx.js';
+import { createTfjsEngine } from '../../src/engines/tfjs.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import { type Attrs, elementCount, type Graph, type Shape, tensorOf } from '../../src/ir/graph.js';
 import { verifyGraph } from '../../src/ir/verify.js';
 import { opDef, SHAPES } from '../../src/ops/index.js';
 import { type GradientSink, isUnsupported } from '../../src/ops/op-def.js';
 import { runReference } from '../../src/ops/reference.js';
-import { itNeeding, pythonOracle } from '../support/shared-data.js';
+import { itNeeding, pythonOracle, type Requirement } from '../support/shared-data.js';
 import { askOracle, type OracleAnswer } from './python-oracle.js';
 
 export interface CaseInput {
@@ -46,8 +48,12 @@ export interface OpCase {
   readonly oracle?: string;
   /** False: TensorFlow only, because the converter or LiteRT computes something else on purpose (say why in a comment). */
   readonly litert?: boolean;
+  /** The converted file holds operators that the reader refuses. */
+  readonly tfliteRefused?: boolean;
   /** The same computation in tfjs's own ops, run on its cpu backend; also the oracle of the gradient. */
   readonly tfjs?: (tf: typeof import('@tensorflow/tfjs-core'), ...inputs: tf.Tensor[]) => tf.Tensor;
+  /** False: tfjs has no gradient for it, or a wrong one. */
+  readonly tfjsGradient?: boolean;
   /** Inputs whose gradient is checked; default all. Empty: the op has no gradient here. */
   readonly wrt?: readonly number[];
   /** Skips finite differences where the function jumps or kinks at the values fed; say why in a comment. */
@@ -59,8 +65,7 @@ export interface OpCase {
 }
 
 const INPUT_NAMES = 'abcdefgh';
-const ENGINES = ['onnx', 'tfjs-cpu', 'tfjs-wasm'] as const;
-type EngineName = (typeof ENGINES)[number];
+const ENGINES: readonly EngineId[] = ['onnx', 'tfjs-cpu', 'tfjs-wasm', 'tfjs-node'];
 
 interface Prepared {
   readonly inputs: readonly CaseInput[];
@@ -104,6 +109,22 @@ export function describeOp(kind: string, cases: readonly OpCase[]): void {
           expectClose(ours, answer.tensorflow, 1e-5, 'TensorFlow');
           if (c.litert !== false) expectClose(ours, answer.litert as number[], 1e-5, 'LiteRT');
         });
+
+        if (c.litert !== false && isNetworkOfOneSample(kind, p)) {
+          const outcome = c.tfliteRefused ? 'is refused' : 'means the same';
+          itNeeding([pythonOracle], `as a TFLite file, ${outcome} when read back`, async () => {
+            const { model, litert } = answers.get(c) as OracleAnswer;
+            const bytes = new Uint8Array(Buffer.from(model as string, 'base64'));
+            const sibling = () => Promise.reject(new Error('a TFLite file has no siblings'));
+            const read = tfliteReader.read({ name: 'case.tflite', bytes, sibling }, {});
+            if (c.tfliteRefused) return expect(read).rejects.toMatchObject({ code: 'E_OP_UNSUPPORTED' });
+            const { graph } = await read;
+            // The converter calls input `a` "serving_default_a:0".
+            const feeds = graph.inputs.map((id) => [id, feedsOf(p)[id.replace(/^.*_(.):0$/, '$1')] ?? []]);
+            const values = runReference(graph, Object.fromEntries(feeds));
+            expectClose(values[graph.outputs[0] as string] as Float64Array, litert as number[], 1e-5, 'LiteRT');
+          });
+        }
       }
 
       const oracle = c.tfjs;
@@ -115,7 +136,7 @@ export function describeOp(kind: string, cases: readonly OpCase[]): void {
         });
       }
 
-      it.each(ENGINES)('runs on %s', async (engine) => {
+      onEveryEngine('runs', async (engine) => {
         const expected = referenceOf(forward, p);
         for (const graph of graphVariants(kind, c, p)) {
           const { y } = await runOn(engine, graph, feedsOf(p));
@@ -155,7 +176,23 @@ export function describeOp(kind: string, cases: readonly OpCase[]): void {
         });
       }
 
-      it.each(ENGINES)('has the same gradient on %s', async (engine) => {
+      if (oracle && c.tfjsGradient !== false) {
+        it('has the gradient of tfjs', async () => {
+          await tf.setBackend('cpu');
+          const theirs = tf.tidy(() => {
+            const seed = tf.tensor(p.seed, [...p.outShape]);
+            const all = tf.grads((...inputs: tf.Tensor[]) => oracle(tf, ...inputs))(tensorsOf(p), seed);
+            return all.map((t) => t.dataSync());
+          });
+          const ours = runReference(gradient, feeds);
+          p.wrt.forEach((i, k) => {
+            const g = ours[gradient.outputs[k] as string] as Float64Array;
+            expectClose(g, theirs[i] as Float32Array, 1e-5, `tfjs's gradient of input ${i}`);
+          });
+        });
+      }
+
+      onEveryEngine('has the same gradient', async (engine) => {
         const expected = runReference(gradient, feeds);
         for (const graph of graphVariants(kind, c, p)) {
           const constants = p.inputs.map((_, i) => i).filter((i) => !graph.inputs.includes(inputName(i)));
@@ -176,6 +213,12 @@ export function describeOp(kind: string, cases: readonly OpCase[]): void {
       });
     });
   });
+}
+
+/** What the reader takes: a batch of one sample, and ops that networks consist of. */
+function isNetworkOfOneSample(kind: string, { inputs }: Prepared): boolean {
+  const fed = inputs.filter(({ weight }) => !weight);
+  return opDef(kind).role === 'network' && fed.every(({ shape }) => shape.length > 1 && shape[0] === 1);
 }
 
 function inputName(i: number): string {
@@ -286,56 +329,43 @@ function finiteDifferences(graph: Graph, p: Prepared, input: number, ours: Float
   return [got, expected];
 }
 
+const engines = new Map<EngineId, Promise<Engine>>();
+
+function engineOf(id: EngineId): Promise<Engine> {
+  const engine = engines.get(id) ?? (id === 'onnx' ? createOnnxEngine() : createTfjsEngine(id));
+  engines.set(id, engine);
+  return engine;
+}
+
+const hasTfjsNode = await engineOf('tfjs-node').then(
+  () => true,
+  () => false,
+);
+
+/** The optional package, which may not have been built on this machine. */
+const tfjsNode: Requirement = {
+  name: 'tfjs-node',
+  install: 'npm run setup:tfjs-node',
+  kind: 'tool',
+  available: () => hasTfjsNode,
+};
+
+/** One test an engine; those of an engine that is not there are skipped and say so. */
+function onEveryEngine(name: string, body: (engine: EngineId) => Promise<void>): void {
+  for (const id of ENGINES) itNeeding(id === 'tfjs-node' ? [tfjsNode] : [], `${name} on ${id}`, () => body(id));
+}
+
 async function runOn(
-  engine: EngineName,
+  id: EngineId,
   graph: Graph,
   feeds: Readonly<Record<string, Float32Array>>,
-): Promise<Record<string, Float32Array>> {
-  if (engine === 'onnx') {
-    const compiled = await (await createOnnxEngine()).compile(graph, { threads: 1 });
-    try {
-      return { ...(await compiled.run(feeds)) };
-    } finally {
-      await compiled.dispose();
-    }
+): Promise<Readonly<Record<string, Float32Array>>> {
+  const compiled = await (await engineOf(id)).compile(graph, { threads: 1 });
+  try {
+    return await compiled.run(feeds);
+  } finally {
+    await compiled.dispose();
   }
-  await useTfjs(engine === 'tfjs-cpu' ? 'cpu' : 'wasm');
-  return runTfjs(graph, feeds);
-}
-
-let wasmReady = false;
-
-async function useTfjs(backend: 'cpu' | 'wasm'): Promise<void> {
-  if (backend === 'wasm' && !wasmReady) {
-    const main = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
-    setWasmPaths(`${path.dirname(main)}${path.sep}`);
-    wasmReady = true;
-  }
-  if (tf.getBackend() !== backend) expect(await tf.setBackend(backend), `tfjs backend ${backend}`).toBe(true);
-}
-
-/** The plainest possible tfjs interpreter: hooks in order. */
-function runTfjs(graph: Graph, feeds: Readonly<Record<string, Float32Array>>): Record<string, Float32Array> {
-  return tf.tidy(() => {
-    const values = new Map<string, tf.Tensor>();
-    for (const id of graph.inputs) {
-      values.set(id, tf.tensor(feeds[id] as Float32Array, [...tensorOf(graph, id).shape]));
-    }
-    const lookUp = (id: string): tf.Tensor => {
-      const { shape, data } = tensorOf(graph, id);
-      return values.get(id) ?? tf.tensor(data as Float32Array, [...shape]);
-    };
-    for (const node of graph.nodes) {
-      const hook = opDef(node.kind).toTfjs;
-      if (isUnsupported(hook)) throw new Error(`${node.kind} has no tfjs hook: ${hook.unsupported}`);
-      const types = node.outputs.map((id) => tensorOf(graph, id));
-      hook(tf, node.inputs.map(lookUp), node.attrs, types).forEach((tensor, i) => {
-        expect(tensor.shape, `shape of "${node.outputs[i]}" in tfjs`).toEqual(types[i]?.shape);
-        values.set(node.outputs[i] as string, tensor);
-      });
-    }
-    return Object.fromEntries(graph.outputs.map((id) => [id, Float32Array.from(lookUp(id).dataSync())]));
-  });
 }
 
 /** |got − expected| ≤ tolerance · (1 + max |expected|), elementwise; non-finite values must be equal. */

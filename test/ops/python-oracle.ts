@@ -19,6 +19,8 @@ export interface OracleAnswer {
   readonly tensorflow: number[];
   /** Null when not asked for. */
   readonly litert: number[] | null;
+  /** The converted model, a TFLite file in base64; null when LiteRT was not asked for. */
+  readonly model: string | null;
   /** One per `wrt`. */
   readonly gradients: number[][];
   readonly versions: string;

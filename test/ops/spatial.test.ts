@@ -68,7 +68,8 @@ describeOp('conv2d', [
     name: 'dilation with strides',
     inputs: [[1, 9, 10, 2], weight([3, 3, 2, 2])],
     attrs: { strides: [2, 3], dilations: [2, 3], pads: [1, 2, 0, 1] },
-    // Every second row and third column of the dilated convolution; LiteRT would get the strides as a slice.
+    // Every second row and third column of the dilated convolution, which the TFLite file does by a strided slice.
+    tfliteRefused: true,
     oracle: `tf.nn.conv2d(${padded([1, 2, 0, 1])}, ${hwio}, 1, 'VALID', dilations=[2,3])[:, ::2, ::3, :]`,
   },
   {
@@ -207,6 +208,7 @@ const depthwise: OpCase[] = [
         'NHWC',
         [2, 2],
       ),
+    tfjsGradient: false, // tfjs has none with dilation
   },
   {
     name: 'dilation with strides, multiplier 2',
@@ -349,6 +351,7 @@ describeOp('avg_pool2d', [
     attrs: pool([3, 3], [2, 2], same([7, 6], [3, 3], [2, 2])),
     oracle: "tf.nn.avg_pool2d(a, 3, 2, 'SAME')",
     tfjs: (tf, a) => tf.avgPool(a as tfjs.Tensor4D, 3, 2, 'same'),
+    tfjsGradient: false, // tfjs 4.22 divides by the whole kernel at the border too, unlike its own forward op
   },
   {
     name: '3x3 stride 1 same',
@@ -503,6 +506,7 @@ describeOp('resize_bilinear', [
     inputs: [[1, 5, 4, 2]],
     attrs: { size: [7, 9], ...centers },
     tfjs: (tf, a) => tf.image.resizeBilinear(a as tfjs.Tensor4D, [7, 9], false, true),
+    tfjsGradient: false, // tfjs 4.22 exchanges height and width
   },
 ]);
 describeOp('resize_nearest_grad', [

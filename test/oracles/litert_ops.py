@@ -1,10 +1,11 @@
 """Values and gradients of one-op computations from TensorFlow, and the same values from LiteRT's float kernels.
 
 stdin:  JSON list of {expression, inputs: [{shape, data, weight}], seed: {shape, data}, wrt: [i], litert: bool}
-stdout: JSON list of {tensorflow, litert, gradients, versions}
+stdout: JSON list of {tensorflow, litert, model, gradients, versions}; model is the TFLite file in base64
 
 Inputs are called a, b, c, ... in the expression; weights are constants of the converted model.
 """
+import base64
 import json
 import os
 import sys
@@ -38,9 +39,11 @@ def answer(question):
     wrt = question["wrt"]
     gradients = tape.gradient(y, [tensors[i] for i in wrt], output_gradients=tf.constant(array(question["seed"]))) if wrt else []
     gradients = [np.zeros(arrays[i].shape) if g is None else g.numpy() for i, g in zip(wrt, gradients)]
+    litert, model = run_litert(question["expression"], arrays, constants) if question["litert"] else (None, None)
     return {
         "tensorflow": y.numpy().astype(float).ravel().tolist(),
-        "litert": run_litert(question["expression"], arrays, constants) if question["litert"] else None,
+        "litert": litert,
+        "model": model and base64.b64encode(model).decode(),
         "gradients": [g.astype(float).ravel().tolist() for g in gradients],
         "versions": VERSIONS,
     }
@@ -58,21 +61,13 @@ def run_litert(expression, arrays, constants):
 
     module = tf.Module()
     module.function = function
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], module)
+    model = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], module).convert()
     # The plain float kernels: XNNPACK would reorder sums.
     interpreter = Interpreter(
-        model_content=converter.convert(),
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        model_content=model, experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     )
-    runner = interpreter.get_signature_runner() if interpreter.get_signature_list() else None
-    if runner is not None:
-        return runner(**{NAMES[i]: arrays[i] for i in fed})["y"].astype(float).ravel().tolist()
-    interpreter.allocate_tensors()
-    details = {d["name"].split(":")[0].split("_")[-1]: d for d in interpreter.get_input_details()}
-    for i in fed:
-        interpreter.set_tensor(details[NAMES[i]]["index"], arrays[i])
-    interpreter.invoke()
-    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"]).astype(float).ravel().tolist()
+    outputs = interpreter.get_signature_runner()(**{NAMES[i]: arrays[i] for i in fed})
+    return outputs["y"].astype(float).ravel().tolist(), model
 
 
 def main():
