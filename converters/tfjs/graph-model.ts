@@ -213,7 +213,9 @@ class GraphModelReader implements GraphBuild {
     if (known && 'constant' in known) return known.constant;
     const weight = this.#weights.get(node.name);
     if (!weight) return node.corrupt('the weights manifest does not have it');
-    return { shape: weight.shape, data: weight.read() };
+    const data = weight.read();
+    if (!data.every(Number.isFinite)) return node.corrupt('it has values that are not finite');
+    return { shape: weight.shape, data };
   }
 
   #addInput(node: GraphNode, signatureShape: readonly number[] | undefined): HandlerResult {

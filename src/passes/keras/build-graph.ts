@@ -219,6 +219,7 @@ class Build {
     if (typeof variables === 'string') layer.config.corrupt(variables);
     return specs.map((spec, i) => {
       const data = (variables[i] as KerasVariable).read();
+      if (!data.every(Number.isFinite)) layer.config.corrupt(`${spec.names[0]} has values that are not finite`);
       const laid = spec.layout?.(data) ?? { shape: spec.shape, data };
       const id = this.builder.constant(`${key}/${spec.id}`, laid.shape, laid.data);
       this.#constants.set(`${key}/${spec.id}`, id);
