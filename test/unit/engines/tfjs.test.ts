@@ -1,15 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { gradientGraph } from '../../../src/autodiff/gradients.js';
 import { createRandom } from '../../../src/core/random.js';
-import type { Engine } from '../../../src/engines/engine.js';
-import { createOnnxEngine } from '../../../src/engines/onnx.js';
+import { createEngine } from '../../../src/engines/index.js';
 import { createTfjsEngine } from '../../../src/engines/tfjs.js';
 import { GraphBuilder } from '../../../src/ir/builder.js';
 import { elementCount, type Graph, tensorOf } from '../../../src/ir/graph.js';
 import { SHAPES } from '../../../src/ops/index.js';
 import { runReference } from '../../../src/ops/reference.js';
 import { expectClose } from '../../ops/harness.js';
+import { describeNeeding, type Requirement } from '../../support/shared-data.js';
 
 const random = createRandom(3);
 const normal = (shape: readonly number[], scale = 1): Float32Array =>
@@ -52,70 +52,72 @@ function oddNet(): Graph {
 
 const GRAPHS = { branched: branchedNet(), gradients: gradients(), odd: oddNet() };
 
-async function tryEngine(create: () => Promise<Engine>): Promise<Engine | undefined> {
-  return create().catch(() => undefined);
+const ids = ['tfjs-node', 'tfjs-wasm', 'tfjs-cpu'] as const;
+const hasTfjsNode = await createTfjsEngine('tfjs-node').then(
+  () => true,
+  () => false,
+);
+const tfjsNode: Requirement = {
+  name: 'tfjs-node',
+  install: 'npm run setup:tfjs-node',
+  kind: 'tool',
+  available: () => hasTfjsNode,
+};
+const needsOf = (id: string): Requirement[] => (id === 'tfjs-node' ? [tfjsNode] : []);
+
+for (const id of ['onnx', ...ids] as const) {
+  describeNeeding(needsOf(id), id, () => {
+    it.each(Object.entries(GRAPHS))('runs %s as the reference does', async (name, graph) => {
+      const feeds = { x: normal([2, 6, 6, 3]) };
+      const expected = runReference(graph, feeds);
+      const compiled = await (await createEngine(id)).compile(graph);
+      for (let round = 0; round < 2; round++) {
+        const values = await compiled.run(feeds);
+        expect(Object.keys(values).sort()).toEqual([...graph.outputs].sort());
+        for (const out of graph.outputs) {
+          expectClose(values[out] as Float32Array, expected[out] as Float64Array, 2e-5, `${name}: ${out}`);
+        }
+      }
+      await compiled.dispose();
+    });
+  });
 }
 
-const ids = ['tfjs-node', 'tfjs-wasm', 'tfjs-cpu'] as const;
-const tfjsNode = await tryEngine(() => createTfjsEngine('tfjs-node'));
-if (!tfjsNode && process.env.CI === 'true')
-  throw new Error('CI=true and tfjs-node is missing: npm run setup:tfjs-node');
+for (const id of ids) {
+  describeNeeding(needsOf(id), `memory of ${id}`, () => {
+    it('leaves no tensor behind', async () => {
+      const engine = await createTfjsEngine(id);
+      const before = tf.memory().numTensors;
+      const compiled = await engine.compile(GRAPHS.gradients);
+      const feeds = { x: normal([2, 6, 6, 3]) };
+      await compiled.run(feeds);
+      const warm = tf.memory().numTensors;
+      const results = await compiled.run(feeds);
+      expect(tf.memory().numTensors).toBe(warm);
+      const copy = Float32Array.from(results.y as Float32Array);
+      await compiled.run({ x: normal([2, 6, 6, 3]) });
+      expect(results.y, 'results belong to the caller').toEqual(copy);
+      await compiled.dispose();
+      expect(tf.memory().numTensors).toBe(before);
+    });
 
-describe.each(['onnx', ...ids] as const)('%s', (id) => {
-  const create = () => (id === 'onnx' ? createOnnxEngine() : createTfjsEngine(id));
-  const needs = id === 'tfjs-node' && !tfjsNode ? ' [needs tfjs-node: npm run setup:tfjs-node]' : '';
-
-  it.skipIf(needs !== '').each(Object.entries(GRAPHS))(`runs %s as the reference does${needs}`, async (name, graph) => {
-    const feeds = { x: normal([2, 6, 6, 3]) };
-    const expected = runReference(graph, feeds);
-    const compiled = await (await create()).compile(graph);
-    for (let round = 0; round < 2; round++) {
-      const values = await compiled.run(feeds);
-      expect(Object.keys(values).sort()).toEqual([...graph.outputs].sort());
-      for (const out of graph.outputs) {
-        expectClose(values[out] as Float32Array, expected[out] as Float64Array, 2e-5, `${name}: ${out}`);
-      }
-    }
-    await compiled.dispose();
+    it('leaves no tensor behind when an op fails', async () => {
+      const engine = await createTfjsEngine(id);
+      const net = branchedNet();
+      // A shape that contradicts the node makes tfjs throw in the middle of the graph.
+      const tensors = new Map(net.tensors).set('w2', { ...tensorOf(net, 'w2'), shape: [4, 4, 3, 3] });
+      const compiled = await engine.compile({ ...net, tensors });
+      const before = tf.memory().numTensors;
+      await expect(compiled.run({ x: normal([2, 6, 6, 3]) })).rejects.toMatchObject({ code: 'E_ENGINE' });
+      await compiled.dispose();
+      expect(tf.memory().numTensors).toBe(before);
+    });
   });
-});
-
-describe.each(ids)('%s', (id) => {
-  const absent = id === 'tfjs-node' && !tfjsNode;
-  const needs = absent ? ' [needs tfjs-node: npm run setup:tfjs-node]' : '';
-
-  it.skipIf(absent)(`leaves no tensor behind${needs}`, async () => {
-    const engine = await createTfjsEngine(id);
-    const before = tf.memory().numTensors;
-    const compiled = await engine.compile(GRAPHS.gradients);
-    const feeds = { x: normal([2, 6, 6, 3]) };
-    await compiled.run(feeds);
-    const warm = tf.memory().numTensors;
-    const results = await compiled.run(feeds);
-    expect(tf.memory().numTensors).toBe(warm);
-    const copy = Float32Array.from(results.y as Float32Array);
-    await compiled.run({ x: normal([2, 6, 6, 3]) });
-    expect(results.y, 'results belong to the caller').toEqual(copy);
-    await compiled.dispose();
-    expect(tf.memory().numTensors).toBe(before);
-  });
-
-  it.skipIf(absent)(`leaves no tensor behind when an op fails${needs}`, async () => {
-    const engine = await createTfjsEngine(id);
-    const net = branchedNet();
-    // A shape that contradicts the node makes tfjs throw in the middle of the graph.
-    const tensors = new Map(net.tensors).set('w2', { ...tensorOf(net, 'w2'), shape: [4, 4, 3, 3] });
-    const compiled = await engine.compile({ ...net, tensors });
-    const before = tf.memory().numTensors;
-    await expect(compiled.run({ x: normal([2, 6, 6, 3]) })).rejects.toMatchObject({ code: 'E_ENGINE' });
-    await compiled.dispose();
-    expect(tf.memory().numTensors).toBe(before);
-  });
-});
+}
 
 describe('tfjs', () => {
   it('takes the fastest backend that is there', async () => {
-    expect((await createTfjsEngine('tfjs')).id).toBe(tfjsNode ? 'tfjs-node' : 'tfjs-wasm');
+    expect((await createTfjsEngine('tfjs')).id).toBe(hasTfjsNode ? 'tfjs-node' : 'tfjs-wasm');
   });
 
   it('keeps engines on different backends apart when they run at once', async () => {
@@ -139,10 +141,19 @@ describe('tfjs', () => {
     await compiled.dispose();
   });
 
-  it.skipIf(tfjsNode)('says how to install tfjs-node when it is missing', async () => {
-    await expect(createTfjsEngine('tfjs-node')).rejects.toMatchObject({
-      code: 'E_ENGINE_MISSING',
-      hint: 'npm run setup:tfjs-node',
+  it('says how to install tfjs-node when it cannot be loaded', async () => {
+    vi.doMock('@tensorflow/tfjs-node', () => {
+      throw new Error('libtensorflow.so.2: cannot open shared object file');
     });
+    try {
+      await expect(createTfjsEngine('tfjs-node')).rejects.toMatchObject({
+        code: 'E_ENGINE_MISSING',
+        hint: 'npm run setup:tfjs-node',
+      });
+      // Without a backend named, the next one takes over.
+      expect((await createTfjsEngine('tfjs')).id).toBe('tfjs-wasm');
+    } finally {
+      vi.doUnmock('@tensorflow/tfjs-node');
+    }
   });
 });
