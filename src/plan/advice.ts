@@ -35,7 +35,10 @@ export function nearestMiss(cuts: readonly AnalyzedCut[]): AnalyzedCut | undefin
   return cuts.filter((cut) => !cut.feasible).sort((a, b) => excess(a) - excess(b))[0];
 }
 
-/** One or two plain sentences on what to do next. */
+/** Share of the MACs above which a split is no split. */
+const NEARLY_ALL = 0.95;
+
+/** A few plain sentences on what to do next. */
 export function adviseNextStep(analysis: Omit<Analysis, 'advice'>): string {
   const where = analysis.device ? ` on ${analysis.device.id} over ${analysis.device.link}` : '';
   const [first] = analysis.ranking;
@@ -50,6 +53,11 @@ export function adviseNextStep(analysis: Omit<Analysis, 'advice'>): string {
     `Cut after ${best.id}: the ${best.localMaximum ? 'candidate' : 'cut'} with the highest ${analysis.rankBy} that fits${where}; it sends ${formatBytes(best.wireBytes)} raw and runs ${percent(best.headMacs, analysis.model.macs)} of the MACs on the device.`,
   ];
   if (candidate) sentences.push(`Worth training beside it: ${candidate.id}.`);
+  if (best.headMacs > NEARLY_ALL * analysis.model.macs) {
+    sentences.push(
+      'That leaves almost nothing to the gateway: compare it with everything on the device, or set --budget-macs or --budget-latency to look for earlier cuts.',
+    );
+  }
   if (analysis.sizeExplains !== null && analysis.sizeExplains > 0.95) {
     sentences.push(
       `Activation size alone explains r = ${analysis.sizeExplains.toFixed(3)} of log10 CUI here, so look at cuiSum and Taylor before trusting its order.`,

@@ -8,6 +8,9 @@ import type { RawOptions } from '../data-options.js';
 /** Small enough to end in seconds, large enough for steady curves: 100 pictures a class. */
 const DEMO_SAMPLES = 1000;
 
+/** About two thirds of the network: without a limit the most important cut is the last one. */
+const DEMO_BUDGET_MACS = 5_000_000;
+
 export function demoCommand(): Command {
   const command = defineCommand('demo', 'the main job on an embedded model and data set: no download, no board', [
     'demo',
@@ -28,6 +31,7 @@ export function demoCommand(): Command {
           data: paths.calibration,
           samples: DEMO_SAMPLES,
           device: raw.device as string,
+          budgets: { macs: DEMO_BUDGET_MACS },
           ...(typeof raw.link === 'string' ? { link: raw.link } : {}),
         },
         ctx,
