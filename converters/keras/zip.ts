@@ -44,6 +44,7 @@ export function unzipNamed(
     if (view.getUint32(at, true) !== DIRECTORY_ENTRY) corrupt('a directory entry is damaged', at);
     const flags = view.getUint16(at + 8, true);
     const method = view.getUint16(at + 10, true);
+    const checksum = view.getUint32(at + 16, true);
     const packed = view.getUint32(at + 20, true);
     const size = view.getUint32(at + 24, true);
     const nameLength = view.getUint16(at + 28, true);
@@ -69,6 +70,7 @@ export function unzipNamed(
     need(data, packed);
     const content = unpack(bytes.subarray(data, data + packed), method, size) ?? corrupt(`${name} is damaged`, data);
     if (content.length !== size) corrupt(`${name} has ${content.length} bytes instead of ${size}`, data);
+    if (crc32(content) !== checksum) corrupt(`${name} does not have its checksum`, data);
     found.set(name, content);
   }
   return found;
@@ -82,4 +84,19 @@ function unpack(data: Uint8Array, method: number, size: number): Uint8Array | un
   } catch {
     return undefined;
   }
+}
+
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
+  let c = n;
+  for (let k = 0; k < 8; k++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
+  return c;
+});
+
+/** CRC-32 of ISO 3309, as zip has it; node:zlib only has it from Node 20.15 on. */
+function crc32(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (let i = 0; i < bytes.length; i++) {
+    crc = (CRC_TABLE[(crc ^ (bytes[i] as number)) & 255] as number) ^ (crc >>> 8);
+  }
+  return (crc ^ 0xffffffff) >>> 0;
 }
