@@ -3,8 +3,8 @@ import { withNodes } from './rewrite.js';
 
 /**
  * Removes nodes that hand their input on: dropout, and reshapes, transposes, concatenations and pads that change nothing.
- * The downstream id survives: what computed the input now computes the output. Inputs, constants and outputs of the graph
- * keep their ids; between two of them the node stays.
+ * The layer that computed the value keeps its id, so that a cut is called after the convolution and not after the dropout
+ * behind it. Inputs, constants and outputs of the graph keep their ids; between two of them the node stays.
  */
 export function removeIdentity(graph: Graph): Graph {
   const outputs = new Set(graph.outputs);
@@ -27,8 +27,8 @@ export function removeIdentity(graph: Graph): Graph {
     const differs = tensorOf(graph, from).dtype !== tensorOf(graph, to).dtype;
     const upstreamIsFixed = fixed.has(from) || isConstant(graph, from);
     if (differs || (upstreamIsFixed && outputs.has(to))) kept.push(node);
-    else if (upstreamIsFixed) renamed.set(to, from);
-    else renamed.set(from, to);
+    else if (outputs.has(to)) renamed.set(from, to);
+    else renamed.set(to, from);
   }
   const nodes = kept.map((node): Node => {
     const ids = node.outputs.map(resolve);

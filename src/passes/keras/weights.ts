@@ -28,7 +28,11 @@ export function matchVariables(
 ): readonly KerasVariable[] | string {
   const named = specs.map((spec) => found.find((v) => spec.names.includes(v.name)));
   let chosen: readonly (KerasVariable | undefined)[] = named;
-  if (named.some((v) => v === undefined) && found.length === specs.length) chosen = found;
+  if (named.some((v) => v === undefined)) {
+    // Without any names, what follows the variables that matter is a layer's bookkeeping (the count of Normalization).
+    const unnamed = found.length > specs.length && found.every((v) => v.name === '');
+    if (unnamed || found.length === specs.length) chosen = found.slice(0, specs.length);
+  }
   const missing = specs.filter((_, i) => chosen[i] === undefined).map((spec) => spec.names[0]);
   if (missing.length > 0) {
     const has = found.map((v) => v.name || '?').join(', ') || 'none';

@@ -197,7 +197,7 @@ describe('fuseActivation', () => {
 });
 
 describe('removeIdentity', () => {
-  it('keeps the downstream id', () => {
+  it('keeps the id of the layer that computed the value', () => {
     const graph = network((b, x) => {
       const active = b.op('relu', [x], {}, { id: 'active' });
       const drop = b.op('identity', [active], {}, { id: 'drop' });
@@ -205,8 +205,8 @@ describe('removeIdentity', () => {
     });
     const after = apply(removeIdentity, graph);
     expect(after.nodes.map((n) => [n.kind, n.id, ...n.inputs])).toEqual([
-      ['relu', 'drop2', 'x'],
-      ['sigmoid', 'y', 'drop2'],
+      ['relu', 'active', 'x'],
+      ['sigmoid', 'y', 'active'],
     ]);
   });
 
