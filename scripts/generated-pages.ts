@@ -1,3 +1,4 @@
+import { renderEvidencePage } from '../evidence/page.js';
 import { renderErrorsPage } from '../src/core/errors-page.js';
 import { JSON_SCHEMA_FILES, listDevices, listLinks, renderDevicesPage } from '../src/devices/index.js';
 import { renderSupportedOpsPage } from '../src/ops/supported-ops-page.js';
@@ -13,6 +14,7 @@ export interface GeneratedPage {
 export const GENERATED_PAGES: readonly GeneratedPage[] = [
   { path: 'docs/devices.md', render: () => renderDevicesPage(listDevices(), listLinks()) },
   { path: 'docs/errors.md', render: renderErrorsPage },
+  { path: 'docs/evidence.md', render: renderEvidencePage },
   { path: 'docs/supported-ops.md', render: renderSupportedOpsPage },
   ...Object.entries(JSON_SCHEMA_FILES).map(([path, render]) => ({ path, render })),
 ];

@@ -1,0 +1,116 @@
+import { readFileSync } from 'node:fs';
+
+interface CountsEvidence {
+  readonly oracle: Readonly<Record<string, string>>;
+  readonly models: readonly { name: string; ours: Counts; keras: Counts }[];
+}
+interface Counts {
+  readonly parameters: number;
+  readonly macs: number;
+}
+interface EnginesEvidence {
+  readonly engines: readonly {
+    engine: string;
+    accuracy: number;
+    samples: number;
+    largestRelativeCuiDifference: number;
+  }[];
+  readonly sizeExplains: number;
+  readonly rankings: Readonly<Record<string, readonly string[]>>;
+}
+interface LinksEvidence {
+  readonly links: Readonly<Record<string, readonly { id: string; latencyUs: Readonly<Record<string, number>> }[]>>;
+}
+interface AccuracyEvidence {
+  readonly samples: number;
+  readonly accuracy: { full: number; interval: readonly [number, number] };
+}
+
+function load<T>(name: string): T {
+  return JSON.parse(readFileSync(new URL(`../docs/evidence/${name}.json`, import.meta.url), 'utf8')) as T;
+}
+
+const group = (n: number): string => String(n).replace(/\B(?=(\d{3})+(?!\d))/g, ' ');
+const percent = (x: number): string => `${(100 * x).toFixed(2)} %`;
+const ms = (us: number | undefined): string => ((us ?? 0) / 1000).toFixed(1);
+
+function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+/** docs/evidence.md: every figure comes from docs/evidence/*.json, made by the command in its heading. */
+export function renderEvidencePage(): string {
+  const accuracy = load<AccuracyEvidence>('fashion-cnn-accuracy');
+  const counts = load<CountsEvidence>('model-counts');
+  const engines = load<EnginesEvidence>('engines');
+  const { links } = load<LinksEvidence>('two-links');
+  const fastest = Object.entries(links).map(([link, cuts]) => [link, cuts[0]?.id ?? ''] as const);
+  return `# Measured
+
+<!-- Generated from docs/evidence/*.json by \`npm run docs\`; do not edit. -->
+
+Every figure on this page was made by the command under its heading and is stored beside it as JSON.
+
+## Accuracy of the demo model
+
+\`npm run evidence -- fashion-cnn-accuracy\` · fashion-cnn on the ${group(accuracy.samples)} test images of Fashion-MNIST:
+${percent(accuracy.accuracy.full)}, 95 % interval ${percent(accuracy.accuracy.interval[0])} to ${percent(accuracy.accuracy.interval[1])}.
+
+## One network, three engines
+
+\`npm run evidence -- engines\` · ic_resnet8 on ${group(engines.engines[0]?.samples ?? 0)} CIFAR-10 test pictures.
+
+${table(
+  ['engine', 'accuracy', 'largest relative difference of CUI at any cut'],
+  engines.engines.map((e) => [
+    e.engine,
+    percent(e.accuracy),
+    e.largestRelativeCuiDifference === 0 ? 'reference' : e.largestRelativeCuiDifference.toExponential(1),
+  ]),
+)}
+
+Activation size alone explains r = ${engines.sizeExplains.toFixed(3)} of log10 CUI. The cuts in the order of each predictor:
+
+${table(
+  ['predictor', 'best to worst'],
+  Object.entries(engines.rankings).map(([name, ids]) => [name, ids.join(' > ')]),
+)}
+
+## Parameters and multiply-accumulates
+
+\`npm run evidence -- model-counts\` · ours beside a count over Keras' own layers (test/oracles/model_counts.py, Keras ${counts.oracle.keras}).
+
+${table(
+  ['model', 'parameters', 'Keras', 'MACs', 'Keras'],
+  counts.models.map((m) => [
+    m.name,
+    group(m.ours.parameters),
+    group(m.keras.parameters),
+    group(m.ours.macs),
+    group(m.keras.macs),
+  ]),
+)}
+
+## The best cut depends on the link
+
+\`npm run evidence -- two-links\` · fashion-cnn on an ESP32, predicted time of one inference (estimates; sources in devices/).
+Fastest: ${fastest.map(([link, id]) => `**${id}** over ${link}`).join(', ')}.
+
+${Object.entries(links)
+  .map(
+    ([link, cuts]) =>
+      `${table(
+        [link, 'head ms', 'encode ms', 'link ms', 'tail ms', 'total ms'],
+        cuts.map((c) => [
+          c.id,
+          ms(c.latencyUs.head),
+          ms(c.latencyUs.encode),
+          ms(c.latencyUs.link),
+          ms(c.latencyUs.tail),
+          ms(c.latencyUs.total),
+        ]),
+      )}`,
+  )
+  .join('\n\n')}
+`;
+}
