@@ -3,11 +3,12 @@ import { type RunContext, throwIfAborted } from '../src/core/context.js';
 import { fail } from '../src/core/errors.js';
 import type { FormatReader, ModelFile, ReadModel } from './format.js';
 import { kerasReader } from './keras/index.js';
+import { onnxReader } from './onnx/index.js';
 import { tfjsReader } from './tfjs/index.js';
 import { tfliteReader } from './tflite/index.js';
 
 /** In the order in which they are asked: unmistakable signatures first. */
-export const READERS: readonly FormatReader[] = [kerasReader, tfliteReader, tfjsReader];
+export const READERS: readonly FormatReader[] = [kerasReader, tfliteReader, tfjsReader, onnxReader];
 
 export type { FormatReader, ModelFile, ReadModel } from './format.js';
 

@@ -11,8 +11,10 @@ export class NodeContext {
   readonly opset: number;
   /** Id for the node's first output. */
   readonly id: string;
+  readonly #readCounts: ReadonlyMap<string, number>;
 
-  constructor(node: NodeEntry, t: Translator, opset: number, id: string) {
+  constructor(node: NodeEntry, t: Translator, opset: number, id: string, readCounts: ReadonlyMap<string, number>) {
+    this.#readCounts = readCounts;
     this.node = node;
     this.t = t;
     this.opset = opset;
@@ -21,6 +23,11 @@ export class NodeContext {
 
   has(i: number): boolean {
     return (this.node.inputs[i] ?? '') !== '';
+  }
+
+  /** How often input i is read in the whole file, as an output of the network too. */
+  reads(i: number): number {
+    return this.#readCounts.get(this.node.inputs[i] ?? '') ?? 0;
   }
 
   value(i: number): Value {

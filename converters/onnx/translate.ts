@@ -67,10 +67,12 @@ class Pass {
   readonly #channelsFirst: boolean;
   readonly #refused: RefusedOperator[] = [];
   readonly #problems = new Problems();
+  readonly #readCounts: ReadonlyMap<string, number>;
 
   constructor(source: OnnxSource, channelsFirst: boolean) {
     this.#source = source;
     this.#model = source.model;
+    this.#readCounts = countReads(source.model);
     this.#t = new Translator(source.name, source.valueBudget);
     this.#channelsFirst = channelsFirst;
   }
@@ -136,7 +138,7 @@ class Pass {
     let value: Value = { kind: 'lost' };
     try {
       const inputs = node.inputs.map((name) => (name === '' ? undefined : this.#input(name)));
-      value = this.#evaluate(node, inputs, label, id, index);
+      value = this.#evaluate(node, inputs, label, id);
     } catch (error) {
       if (error instanceof Refusal) this.#refused.push({ op: label, index, output: id, why: error.message });
       else if (error instanceof IsplitError && error.code !== 'E_MODEL_CORRUPT') {
@@ -156,7 +158,7 @@ class Pass {
     );
   }
 
-  #evaluate(node: NodeEntry, inputs: readonly (Value | undefined)[], label: string, id: string, index: number): Value {
+  #evaluate(node: NodeEntry, inputs: readonly (Value | undefined)[], label: string, id: string): Value {
     if (label === 'Constant') {
       const constant = this.#source.constantOf(node.outputs[0] ?? '');
       return constant ? { kind: 'known', constant, name: id } : this.#refuse('a constant of a type that is not read');
@@ -175,9 +177,9 @@ class Pass {
     if (!translate) return this.#refuse('operator not supported, but for the arithmetic of shapes');
     if ([...node.attributes.values()].some((a) => a.other))
       return this.#refuse('an attribute that is a graph or a list of tensors');
-    const used = node.outputs.slice(1).find((name) => name !== '' && isRead(this.#model, name));
+    const used = node.outputs.slice(1).find((name) => name !== '' && this.#readCounts.has(name));
     if (used !== undefined) return this.#refuse(`its output "${used}" is used`);
-    return translate(new NodeContext(node, this.#t, this.#model.opset, id || `${label}_${index}`));
+    return translate(new NodeContext(node, this.#t, this.#model.opset, id, this.#readCounts));
   }
 
   #refuse(why: string): never {
@@ -257,14 +259,11 @@ function neededNodes(model: OnnxModel): Set<number> {
   return needed;
 }
 
-const READ = new WeakMap<OnnxModel, ReadonlySet<string>>();
-
-/** Whether any node or the network's outputs read a value. */
-function isRead(model: OnnxModel, name: string): boolean {
-  let read = READ.get(model);
-  if (!read) {
-    read = new Set([...model.nodes.flatMap((n) => n.inputs), ...model.outputs.map((v) => v.name)]);
-    READ.set(model, read);
+/** How often each value is read, by nodes and as an output of the network. */
+function countReads(model: OnnxModel): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const name of [...model.nodes.flatMap((n) => n.inputs), ...model.outputs.map((v) => v.name)]) {
+    counts.set(name, (counts.get(name) ?? 0) + 1);
   }
-  return read.has(name);
+  return counts;
 }

@@ -3,6 +3,7 @@ import { fail } from '../../src/core/errors.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import { type Attrs, elementCount, type Graph, type Shape } from '../../src/ir/graph.js';
 import { cleanTensorId } from '../../src/ir/tensor-id.js';
+import { neededFor } from '../../src/ir/walk.js';
 import { SHAPES } from '../../src/ops/index.js';
 import { Refusal } from '../refused-operators.js';
 import {
@@ -46,6 +47,12 @@ export interface Lost {
   readonly kind: 'lost';
 }
 
+/** How an activation was made. */
+export interface Origin {
+  readonly kind: string;
+  readonly inputs: readonly string[];
+}
+
 export type Value = Activation | Flattened | Known | Lost;
 
 /** No activation of a network for one sample has more. */
@@ -57,6 +64,10 @@ export class Translator {
   readonly warnings = new Set<string>();
   /** Transposes that had to be added. */
   transposes = 0;
+  /** How every activation of our graph was made, by id. */
+  readonly origins = new Map<string, Origin>();
+  /** x of every hard sigmoid (x + 3) / 6 between 0 and 1, by the id of its result. */
+  readonly gates = new Map<string, string>();
   readonly #relaid = new Map<string, Activation>();
   readonly #constants = new Map<string, string>();
   #budget: number;
@@ -87,6 +98,7 @@ export class Translator {
     if (elementCount(shape) > MAX_ELEMENTS) {
       fail('E_MODEL_CORRUPT', `"${output}" would have the shape [${shape}]`, { tensor: output });
     }
+    this.origins.set(output, { kind, inputs });
     return { kind: 'activation', id: output, layout };
   }
 
@@ -215,8 +227,15 @@ export class Translator {
     if (this.#budget < 0) fail('E_MODEL_CORRUPT', 'the constants of the ONNX file multiply past what it can hold');
   }
 
+  /** The graph, without what nothing reads any more because a better node was found for it. */
   build(outputs: readonly string[]): Graph {
-    return this.builder.build(outputs);
+    const graph = this.builder.build(outputs);
+    const needed = neededFor(graph, outputs);
+    return {
+      ...graph,
+      nodes: graph.nodes.filter((node) => node.outputs.some((id) => needed.has(id))),
+      tensors: new Map([...graph.tensors].filter(([id]) => needed.has(id) || graph.inputs.includes(id))),
+    };
   }
 }
 

@@ -33,8 +33,31 @@ export function broadcastConstant(n: NodeContext, known: Known, like: Activation
   });
 }
 
-function binary(n: NodeContext, kind: 'add' | 'sub' | 'mul'): Value {
-  return combine(n, kind, n.value(0), n.value(1), n.id);
+const multiply: Translate = (n) => {
+  const [a, b] = [n.value(0), n.value(1)];
+  if (a.kind === 'activation' && b.kind === 'activation') {
+    // x · hardSigmoid(x), as exporters write hard swish before opset 14.
+    const x = n.t.gates.get(b.id) === a.id ? a : n.t.gates.get(a.id) === b.id ? b : undefined;
+    if (x) return n.t.emit('hard_swish', [x.id], {}, x.layout, n.id);
+  }
+  return combine(n, 'mul', a, b, n.id);
+};
+
+const addition: Translate = (n) => {
+  const [a, b] = [n.value(0), n.value(1)];
+  return addBias(n, a, 0, b) ?? addBias(n, b, 1, a) ?? combine(n, 'add', a, b, n.id);
+};
+
+/** A matrix product that only this addition of a vector reads is a dense layer with a bias. */
+function addBias(n: NodeContext, product: Value, i: number, bias: Value): Value | undefined {
+  if (product.kind !== 'activation' || bias.kind !== 'known' || n.reads(i) !== 1) return undefined;
+  const origin = n.t.origins.get(product.id);
+  if (origin?.kind !== 'dense' || origin.inputs.length !== 2) return undefined;
+  const outputs = n.t.dims(product).at(-1) as number;
+  const { dims, data } = floatConstant(bias);
+  if (data.length !== outputs || dims.at(-1) !== outputs || dims.length > product.layout.length) return undefined;
+  const inputs = [...origin.inputs, denseBias(n, bias, outputs, 1)];
+  return n.t.emit('dense', inputs, {}, product.layout, n.id);
 }
 
 function combine(n: NodeContext, kind: 'add' | 'sub' | 'mul', a: Value, b: Value, id: string): Activation {
@@ -69,7 +92,13 @@ const NO_LIMIT = 3.4e38;
 const clip: Translate = (n) => {
   const min = n.number('min', 1) ?? Number.NEGATIVE_INFINITY;
   const max = n.number('max', 2) ?? Number.POSITIVE_INFINITY;
-  if (min === 0 && max === 6) return unary(n, 'relu6');
+  if (min === 0 && max === 6) {
+    const x = n.value(0);
+    // PyTorch writes relu6 as a relu and a clip.
+    const relu = x.kind === 'activation' ? n.t.origins.get(x.id) : undefined;
+    if (x.kind !== 'activation' || relu?.kind !== 'relu') return unary(n, 'relu6');
+    return n.t.emit('relu6', relu.inputs, {}, x.layout, n.id);
+  }
   if (min === 0 && max >= NO_LIMIT) return unary(n, 'relu');
   if (min <= -NO_LIMIT && max >= NO_LIMIT) return n.value(0);
   return n.refuse(`limits ${min} and ${max}; 0 and 6, or 0 and none are read`);
@@ -87,7 +116,9 @@ const hardSigmoid: Translate = (n) => {
   const slope = Math.abs(6 * alpha - 1) < 1e-5 ? 1 : 6 * alpha;
   const scaled = slope === 1 ? x : step('mul', x, slope, `${n.id}/scaled`);
   const shifted = step('add', scaled, 6 * beta, `${n.id}/shifted`);
-  return step('mul', step('relu6', shifted, undefined, `${n.id}/relu6`), 1 / 6, n.id);
+  const gate = step('mul', step('relu6', shifted, undefined, `${n.id}/relu6`), 1 / 6, n.id);
+  if (slope === 1 && beta === 0.5) n.t.gates.set(gate.id, x.id);
+  return gate;
 };
 
 const prelu: Translate = (n) => {
@@ -219,7 +250,7 @@ const dropout: Translate = (n) => {
 };
 
 export const VALUE_OPS: Readonly<Record<string, Translate>> = {
-  Add: (n) => binary(n, 'add'),
+  Add: addition,
   BatchNormalization: batchNormalization,
   Cast: cast,
   Clip: clip,
@@ -231,12 +262,12 @@ export const VALUE_OPS: Readonly<Record<string, Translate>> = {
   Identity: (n) => n.value(0),
   LeakyRelu: (n) => unary(n, 'leaky_relu', { alpha: n.float('alpha', 0.01) }),
   MatMul: matMul,
-  Mul: (n) => binary(n, 'mul'),
+  Mul: multiply,
   PRelu: prelu,
   Relu: (n) => unary(n, 'relu'),
   Sigmoid: (n) => unary(n, 'sigmoid'),
   Softmax: softmax,
-  Sub: (n) => binary(n, 'sub'),
+  Sub: (n) => combine(n, 'sub', n.value(0), n.value(1), n.id),
   Sum: sum,
   Tanh: (n) => unary(n, 'tanh'),
 };
