@@ -2,7 +2,7 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import { dims4, requireInputs, requireRank, shapeError } from './checks.js';
 import { activationToOnnx, activationToTfjs, applyActivation, type Fusable } from './fused-activation.js';
 import { LATER, type OpDef, type RefTensor, type TfliteOperator } from './op-def.js';
-import { padSpatial, slideTap } from './taps.js';
+import { openWindows, padSpatial, slideTap } from './taps.js';
 import { type ConvAttrs, checkConv, classifyPads, onnxPads, resolvePads, windowOutput } from './window.js';
 
 export interface Conv2dAttrs extends ConvAttrs, Fusable {}
@@ -107,7 +107,8 @@ export const conv2d: OpDef<Conv2dAttrs> = {
       // tfjs refuses strides with dilation: every stride-th position of the stride-1 result.
       const every = tf.conv2d(padSpatial(tf, input, attrs.pads), hwio, 1, 'valid', 'NHWC', [...attrs.dilations]);
       const [, oh, ow] = dims4(out);
-      y = slideTap(tf, every, [0, 0], [oh, ow], attrs.strides);
+      const windows = openWindows(tf, every, { pads: [0, 0, 0, 0], strides: attrs.strides }, [1, 1], [oh, ow]);
+      y = slideTap(tf, windows, 0, 0);
     } else {
       const padded = padding === 'explicit' ? padSpatial(tf, input, attrs.pads) : input;
       y = tf.conv2d(padded, hwio, [...attrs.strides], padding === 'same' ? 'same' : 'valid', 'NHWC', [

@@ -1,7 +1,7 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { dims4, requireInputs, requireInts, requireRank, shapeError } from './checks.js';
 import { GRADIENT_ONLY, type OpDef, type RefTensor } from './op-def.js';
-import { padSpatial, slideTap } from './taps.js';
+import { openWindows, slideTap } from './taps.js';
 import { type ConvAttrs, checkConv, windowOutput } from './window.js';
 
 export interface DepthwiseFilterGradAttrs extends ConvAttrs {
@@ -125,17 +125,18 @@ export const depthwiseConv2dFilterGrad: OpDef<DepthwiseFilterGradAttrs> = {
 
   toTfjs(tf, [x, dy], attrs) {
     const g = dy as tfjs.Tensor4D;
-    const padded = padSpatial(tf, x as tfjs.Tensor4D, attrs.pads);
+    const input = x as tfjs.Tensor4D;
     const [n, oh, ow, o] = g.shape;
-    const c = padded.shape[3];
+    const c = input.shape[3];
     const m = o / c;
     const [kh, kw] = attrs.kernelSize;
+    const [dh, dw] = attrs.dilations;
+    const windows = openWindows(tf, input, attrs, [(kh - 1) * dh + 1, (kw - 1) * dw + 1], [oh, ow]);
     const rows = tf.reshape(g, [n * oh * ow, c, m]);
     const taps: tfjs.Tensor[] = [];
     for (let p = 0; p < kh; p++) {
       for (let q = 0; q < kw; q++) {
-        const at = [p * attrs.dilations[0], q * attrs.dilations[1]] as const;
-        const values = slideTap(tf, padded, at, [oh, ow], attrs.strides);
+        const values = slideTap(tf, windows, p * dh, q * dw);
         taps.push(tf.reshape(tf.sum(tf.mul(rows, tf.reshape(values, [n * oh * ow, c, 1])), 0), [o]));
       }
     }

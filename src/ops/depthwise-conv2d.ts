@@ -4,7 +4,7 @@ import { dims4, requireInputs, requireRank, shapeError } from './checks.js';
 import { type Conv2dAttrs, tfliteConvAttrs } from './conv2d.js';
 import { activationToOnnx, activationToTfjs, applyActivation } from './fused-activation.js';
 import { LATER, type OpDef, type RefTensor, type Tfjs } from './op-def.js';
-import { padSpatial, slideTap } from './taps.js';
+import { openWindows, padSpatial, slideTap } from './taps.js';
 import { type ConvAttrs, checkConv, onnxPads, windowOutput } from './window.js';
 
 /** Input [N, H, W, C], filter [1, kh, kw, C·m], optional bias [C·m] → [N, oh, ow, C·m]; output c·m + q reads input channel c. */
@@ -153,10 +153,12 @@ export function depthwiseToTfjs(
   const [kh, kw, , m] = filter.shape;
   const oh = Math.floor((h - (kh - 1) * dilations[0] - 1) / strides[0]) + 1;
   const ow = Math.floor((w - (kw - 1) * dilations[1] - 1) / strides[1]) + 1;
+  const extent = [(kh - 1) * dilations[0] + 1, (kw - 1) * dilations[1] + 1] as const;
+  const windows = openWindows(tf, padded, { pads: [0, 0, 0, 0], strides }, extent, [oh, ow]);
   let sum: tfjs.Tensor | undefined;
   for (let p = 0; p < kh; p++) {
     for (let q = 0; q < kw; q++) {
-      const values = slideTap(tf, padded, [p * dilations[0], q * dilations[1]], [oh, ow], strides);
+      const values = slideTap(tf, windows, p * dilations[0], q * dilations[1]);
       const weights = tf.reshape(tf.slice4d(filter, [p, q, 0, 0], [1, 1, c, m]), [c, m]);
       const part = tf.mul(tf.reshape(values, [n * oh * ow, c, 1]), weights);
       sum = sum ? tf.add(sum, part) : part;

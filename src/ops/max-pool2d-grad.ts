@@ -3,7 +3,7 @@ import { elementCount, sameShape, type TensorType } from '../ir/graph.js';
 import { dims4, requireInputs, shapeError } from './checks.js';
 import { GRADIENT_ONLY, type OpDef, type RefTensor, unsupported } from './op-def.js';
 import { inferPool, onnxPoolAttrs, type PoolAttrs, windowRange } from './pooling.js';
-import { cropSpatial, foldTaps, padSpatial, slideTap, type Tap } from './taps.js';
+import { cropSpatial, foldTaps, openWindows, slideTap, type Tap } from './taps.js';
 
 /**
  * Gradient of max_pool2d: x [N, H, W, C], y and dy [N, oh, ow, C] → [N, H, W, C]. Each window's gradient goes to its first
@@ -79,12 +79,12 @@ export const maxPool2dGrad: OpDef<PoolAttrs> = {
     const [, oh, ow] = max.shape;
     const [kh, kw] = attrs.kernelSize;
     const [top, bottom, left, right] = attrs.pads;
-    const padded = padSpatial(tf, input, attrs.pads, Number.NEGATIVE_INFINITY);
+    const windows = openWindows(tf, input, attrs, attrs.kernelSize, [oh, ow], Number.NEGATIVE_INFINITY);
     const taps: Tap[] = [];
     let rest = dy as tfjs.Tensor4D;
     for (let p = 0; p < kh; p++) {
       for (let q = 0; q < kw; q++) {
-        const won = tf.cast(tf.equal(slideTap(tf, padded, [p, q], [oh, ow], attrs.strides), max), 'float32');
+        const won = tf.cast(tf.equal(slideTap(tf, windows, p, q), max), 'float32');
         const values = tf.mul(rest, won) as tfjs.Tensor4D;
         taps.push({ y: p, x: q, values });
         if (p + q < kh + kw - 2) rest = tf.sub(rest, values);

@@ -52,10 +52,9 @@ export function separableToOnnx(e: OnnxEmitter, x: string, rows: AxisMap, column
 
 export function separableToTfjs(tf: Tfjs, x: tfjs.Tensor4D, rows: AxisMap, columns: AxisMap): tfjs.Tensor4D {
   const [n, h, w, c] = x.shape;
-  const matrix = ({ to, from, data }: AxisMap, batch: number): tfjs.Tensor3D =>
-    tf.tile(tf.tensor3d(Float32Array.from(data), [1, to, from]), [batch, 1, 1]);
-  const down = tf.matMul(matrix(rows, n), tf.reshape(x, [n, h, w * c]) as tfjs.Tensor3D);
+  const matrix = ({ to, from, data }: AxisMap): tfjs.Tensor3D => tf.tensor3d(Float32Array.from(data), [1, to, from]);
+  const down = tf.matMul(matrix(rows), tf.reshape(x, [n, h, w * c]) as tfjs.Tensor3D);
   // The width is contracted as the second-to-last axis too, so that channels stay innermost.
-  const across = tf.matMul(matrix(columns, n * rows.to), tf.reshape(down, [n * rows.to, w, c]) as tfjs.Tensor3D);
+  const across = tf.matMul(matrix(columns), tf.reshape(down, [n * rows.to, w, c]) as tfjs.Tensor3D);
   return tf.reshape(across, [n, rows.to, columns.to, c]) as tfjs.Tensor4D;
 }

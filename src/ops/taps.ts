@@ -4,7 +4,7 @@
  */
 import type * as tfjs from '@tensorflow/tfjs-core';
 import type { Tfjs } from './op-def.js';
-import type { ConvAttrs, Pads } from './window.js';
+import type { ConvAttrs, Pads, WindowAttrs } from './window.js';
 
 /** Pads height and width with a value; the input itself when there is nothing to pad. */
 export function padSpatial(tf: Tfjs, x: tfjs.Tensor4D, [top, bottom, left, right]: Pads, value = 0): tfjs.Tensor4D {
@@ -21,18 +21,55 @@ export function padSpatial(tf: Tfjs, x: tfjs.Tensor4D, [top, bottom, left, right
   );
 }
 
-/** Element (y, x) of every window: [N, H, W, C] → [N, oh, ow, C]. */
-export function slideTap(
+/** A padded input whose taps can be read. */
+export interface Windows {
+  /** [N, (oh + …)·sh, (ow + …)·sw, C]: padded or cut so that whole strides fit. */
+  readonly values: tfjs.Tensor4D;
+  readonly outputSize: readonly [number, number];
+  readonly strides: readonly [number, number];
+}
+
+/** @param extent height and width that a window spans, dilation included */
+export function openWindows(
   tf: Tfjs,
-  padded: tfjs.Tensor4D,
-  [y, x]: readonly [number, number],
-  [oh, ow]: readonly [number, number],
-  [sh, sw]: readonly [number, number],
-): tfjs.Tensor4D {
-  const [n, , , c] = padded.shape;
-  if (sh === 1 && sw === 1) return tf.slice4d(padded, [0, y, x, 0], [n, oh, ow, c]);
-  const end = [n, y + (oh - 1) * sh + 1, x + (ow - 1) * sw + 1, c];
-  return tf.stridedSlice(padded, [0, y, x, 0], end, [1, sh, sw, 1]) as tfjs.Tensor4D;
+  x: tfjs.Tensor4D,
+  { pads: [top, , left], strides }: WindowAttrs,
+  extent: readonly [number, number],
+  outputSize: readonly [number, number],
+  value = 0,
+): Windows {
+  const [n, h, w, c] = x.shape;
+  const rows = (outputSize[0] + Math.floor((extent[0] - 1) / strides[0])) * strides[0];
+  const columns = (outputSize[1] + Math.floor((extent[1] - 1) / strides[1])) * strides[1];
+  let values = padSpatial(tf, x, [top, Math.max(rows - h - top, 0), left, Math.max(columns - w - left, 0)], value);
+  if (values.shape[1] > rows || values.shape[2] > columns) {
+    values = tf.slice4d(values, [0, 0, 0, 0], [n, rows, columns, c]);
+  }
+  return { values, outputSize, strides };
+}
+
+/**
+ * Element (y, x) of every window: [N, oh, ow, C]. Rows and columns are cut out of merged axes, in runs as long as possible:
+ * tfjs copies run by run, and its strided slice element by element.
+ */
+export function slideTap(tf: Tfjs, windows: Windows, y: number, x: number): tfjs.Tensor4D {
+  const { values, outputSize, strides } = windows;
+  const [n, h, w, c] = values.shape;
+  const [oh, ow] = outputSize;
+  const [sh, sw] = strides;
+  const row = w * c;
+  const lines = tf.slice3d(
+    tf.reshape(values, [n, h / sh, sh * row]) as tfjs.Tensor3D,
+    [0, Math.floor(y / sh), (y % sh) * row],
+    [n, oh, row],
+  );
+  if (sw > 1) {
+    const merged = tf.reshape(lines, [n * oh, w / sw, sw * c]) as tfjs.Tensor3D;
+    const cut = tf.slice3d(merged, [0, Math.floor(x / sw), (x % sw) * c], [n * oh, ow, c]);
+    return tf.reshape(cut, [n, oh, ow, c]) as tfjs.Tensor4D;
+  }
+  const cut = tf.slice2d(tf.reshape(lines, [n * oh, row]) as tfjs.Tensor2D, [0, x * c], [n * oh, ow * c]);
+  return tf.reshape(cut, [n, oh, ow, c]) as tfjs.Tensor4D;
 }
 
 export interface Tap {
