@@ -16,7 +16,7 @@ import {
   plainText,
   shorten,
 } from './phrases.js';
-import { chooseColumns, layOutTable, type TextColumn, textWidth, wrapText } from './text-table.js';
+import { chooseColumns, layOutTable, type TextColumn, tableWidth, textWidth, wrapText } from './text-table.js';
 
 export interface AnalysisTextOptions {
   /** Columns of the terminal. */
@@ -30,6 +30,7 @@ export interface AnalysisTextOptions {
 /** Cuts of several tensors shown; importance is not defined for them, so those that send least come first. */
 const JOINED_SHOWN = 8;
 const REASONS_SHOWN = 8;
+const ID_WIDTH = 28;
 const LABEL_WIDTH = 9;
 const INDENT = '  ';
 
@@ -77,20 +78,17 @@ function drawTable(analysis: Analysis, width: number, style: Style): string[] {
   const single = analysis.cuts.filter(isSingle);
   const joined = analysis.cuts.filter((cut) => !isSingle(cut)).sort((a, b) => a.wireBytes - b.wireBytes);
   const rows = [...single, ...joined.slice(0, JOINED_SHOWN)];
-  const bars = drawBars(single.map((cut) => cut.log10Cui));
+  const columns = buildColumns(analysis, rows, drawBars(single.map((cut) => cut.log10Cui)));
   const room = width - INDENT.length;
-  const reasonRoom = rows.some((cut) => !cut.feasible) ? 34 : 0;
-  // Reasons stand in the row where there is room for them, else under the table.
-  const inRow = chooseColumns(buildColumns(analysis, rows, bars, 64), room - reasonRoom + 4);
-  const columns = inRow.length === buildColumns(analysis, rows, bars, 64).length ? inRow : undefined;
-  const base = columns ?? chooseColumns(buildColumns(analysis, rows, bars, 28), room);
-  const used = layOutTable(base).reduce((widest, line) => Math.max(widest, textWidth(line)), 0);
-  const left = room - used;
   const notes = rows.map((cut) => describeFit(cut, analysis));
-  const showNotes = left >= reasonRoom - 4 || notes.every((note) => textWidth(note) + 1 <= left);
-  const lines = layOutTable(
-    showNotes ? base.map((c) => (c.header === 'fits' ? withNotes(c, notes, left) : c)) : base,
-  ).map((line) => (INDENT + line).trimEnd());
+  // Reasons stand in their rows where they fit whole, else under the table; only the planned bytes make room for them.
+  const widest = notes.reduce((most, note, i) => (rows[i]?.feasible ? most : Math.max(most, textWidth(note))), 0);
+  const roomy = withNotes(columns, notes, Number.POSITIVE_INFINITY);
+  const withoutPlanned = roomy.filter((column) => column.dropOrder !== 1);
+  const inRow = widest > 0 ? [roomy, withoutPlanned].find((tried) => tableWidth(tried) <= room) : undefined;
+  const kept = chooseColumns(columns, room);
+  const chosen = inRow ?? withNotes(kept, widest > 0 ? [] : notes, room - tableWidth(kept));
+  const lines = layOutTable(chosen).map((line) => INDENT + line);
   const styled = lines.map((line, i) => style(line, i === 0 ? 'dim' : rowStyle(rows[i - 1] as AnalyzedCut, analysis)));
   const [head, ...body] = styled;
   const table = [head as string, ...body.slice(0, single.length)];
@@ -100,7 +98,7 @@ function drawTable(analysis: Analysis, width: number, style: Style): string[] {
     table.push(style(`${INDENT}── ${title}`, 'dim'), ...body.slice(single.length));
   }
   if (analysis.ranking.length === 0) table.push('', ...listMisses(analysis, width));
-  else if (!showNotes) table.push(...listReasons(rows, width));
+  else if (inRow === undefined) table.push(...listReasons(rows, width));
   return table;
 }
 
@@ -109,12 +107,7 @@ function rowStyle(cut: AnalyzedCut, analysis: Analysis): 'bold' | 'dim' | 'plain
   return cut.feasible ? 'plain' : 'dim';
 }
 
-function buildColumns(
-  analysis: Analysis,
-  rows: readonly AnalyzedCut[],
-  bars: readonly string[],
-  idWidth: number,
-): TextColumn[] {
+function buildColumns(analysis: Analysis, rows: readonly AnalyzedCut[], bars: readonly string[]): TextColumn[] {
   const column = (
     header: string,
     cell: (cut: AnalyzedCut, row: number) => string,
@@ -124,7 +117,7 @@ function buildColumns(
   const mark = (cut: AnalyzedCut): string =>
     `${cut.localMaximum ? '*' : ' '} ${cut.id === analysis.ranking[0] ? '▸' : ' '}`;
   return [
-    column('cut', (cut) => shorten(plainText(cut.id), idWidth), undefined, 'left'),
+    column('cut', (cut) => shorten(plainText(cut.id), ID_WIDTH), undefined, 'left'),
     column('', mark, undefined, 'left'),
     column('log10 CUI', (cut, i) => `${bars[i] ?? '   '} ${formatLog10(cut.log10Cui).padStart(6)}`),
     column('size-free', (cut) => formatLog10(log10CuiSum(cut)), 6),
@@ -143,19 +136,15 @@ function buildColumns(
   ];
 }
 
-function withNotes(column: TextColumn, notes: readonly string[], left: number): TextColumn {
-  const room = Math.max(0, left - 2);
-  const cells = column.cells.map((cell, i) => {
+/** Adds notes to the last column; those longer than the room are left out. */
+function withNotes(columns: readonly TextColumn[], notes: readonly string[], room: number): TextColumn[] {
+  const last = columns.at(-1);
+  if (last === undefined) return [];
+  const cells = last.cells.map((cell, i) => {
     const note = notes[i] ?? '';
-    const cut =
-      textWidth(note) > room
-        ? `${Array.from(note)
-            .slice(0, Math.max(0, room - 1))
-            .join('')}…`
-        : note;
-    return note === '' ? cell : `${cell.padEnd(4)} ${cut}`;
+    return note === '' || textWidth(note) + 1 > room ? cell : `${cell.padEnd(4)} ${note}`;
   });
-  return { ...column, cells };
+  return [...columns.slice(0, -1), { ...last, cells }];
 }
 
 /** What stands behind yes or no. */
@@ -183,7 +172,7 @@ function listMisses(analysis: Analysis, width: number): string[] {
 
 function listCuts(cuts: readonly AnalyzedCut[], width: number, total: number): string[] {
   const shown = cuts.slice(0, REASONS_SHOWN);
-  const names = shown.map((cut) => shorten(plainText(cut.id), 28));
+  const names = shown.map((cut) => shorten(plainText(cut.id), ID_WIDTH));
   const nameWidth = names.reduce((widest, name) => Math.max(widest, textWidth(name)), 0);
   const lines = shown.flatMap((cut, i) => {
     const start = `${INDENT}  ${(names[i] as string).padEnd(nameWidth)}  `;

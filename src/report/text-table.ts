@@ -24,7 +24,7 @@ function columnWidth(column: TextColumn): number {
 
 const GAP = 2;
 
-function tableWidth(columns: readonly TextColumn[]): number {
+export function tableWidth(columns: readonly TextColumn[]): number {
   return columns.reduce((sum, column) => sum + columnWidth(column) + GAP, -GAP);
 }
 
@@ -56,12 +56,15 @@ export function layOutTable(columns: readonly TextColumn[]): string[] {
   ];
 }
 
+/** Blanks that may not break: within digits in groups of three, before a unit, around an arrow. */
+const BREAK = /(?<!→) (?!→)(?!(?<=\d )(?:\d{3}\b|%|(?:B|KiB|MiB|us|ms|s|MACs|parameters|samples|classes)\b))/u;
+
 /** Breaks a text at blanks; following lines start under the text, after `indent` blanks. */
 export function wrapText(text: string, width: number, indent: number): string[] {
   const room = Math.max(20, width - indent);
   const lines: string[] = [];
   let line = '';
-  for (const word of text.split(' ')) {
+  for (const word of text.split(BREAK)) {
     if (line !== '' && textWidth(line) + 1 + textWidth(word) > room) {
       lines.push(line);
       line = word;
