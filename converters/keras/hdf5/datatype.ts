@@ -9,6 +9,8 @@ export type H5Type =
   | { readonly kind: 'vlenString'; readonly size: number }
   | { readonly kind: 'other'; readonly size: number; readonly name: string };
 
+const HOST_IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
 const CLASS_NAMES = [
   'integer',
   'float',
@@ -67,6 +69,12 @@ export function parseDataspace(c: Cursor, lengthSize: number): number[] {
 export function decodeFloats(bytes: Uint8Array, type: H5Type, count: number, c: Cursor): Float32Array {
   if (type.kind !== 'float' && type.kind !== 'int') c.corrupt(`numbers were expected, the file has ${describe(type)}`);
   if (count * type.size > bytes.length) c.corrupt(`${count} values do not fit in ${bytes.length} bytes`);
+  if (type.kind === 'float' && type.size === 4 && type.littleEndian && HOST_IS_LITTLE_ENDIAN) {
+    // What nearly every weight is; copied because the file's bytes need not be aligned.
+    const out = new Float32Array(count);
+    new Uint8Array(out.buffer).set(bytes.subarray(0, 4 * count));
+    return out;
+  }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const get = numberGetter(view, type) ?? c.corrupt(`numbers of ${type.size} bytes are not read`);
   const out = new Float32Array(count);

@@ -115,6 +115,24 @@ describe('what a layer configuration becomes', () => {
     expect(build(functional([image(), conv()], 'conv'), unnamed).tensors.get('conv/bias')?.shape).toEqual([3]);
   });
 
+  it('normalisation reads its variables past the count that Keras keeps', () => {
+    const unnamed = weightsOf({
+      norm: [
+        ['', [2]],
+        ['', [2]],
+        ['', []],
+      ],
+    });
+    const graph = build(
+      functional([image(), layer('Normalization', 'norm', { axis: [-1] }, ['image'])], 'norm'),
+      unnamed,
+    );
+    const values = (id: string) => Array.from(graph.tensors.get(id)?.data ?? []);
+    // mean 1, 2 and variance 1, 2: (x − 1) / 1 and (x − 2) / √2.
+    expect(values('norm/scale')).toEqual([1, Math.fround(Math.SQRT1_2)]);
+    expect(values('norm/offset')).toEqual([-1, Math.fround(-Math.SQRT2)]);
+  });
+
   it('class names become the folders that Keras writes', () => {
     const names = [
       'Conv2D',
