@@ -1,7 +1,10 @@
 import { renderEvidencePage } from '../evidence/page.js';
+import { renderCommandsPage } from '../src/cli/commands-page.js';
+import { createProgram } from '../src/cli/program.js';
 import { renderErrorsPage } from '../src/core/errors-page.js';
 import { JSON_SCHEMA_FILES, listDevices, listLinks, renderDevicesPage } from '../src/devices/index.js';
 import { renderSupportedOpsPage } from '../src/ops/supported-ops-page.js';
+import { VERSION } from '../src/sdk.js';
 
 /** A file that is made from tables in the code, so that it cannot disagree with them. */
 export interface GeneratedPage {
@@ -12,6 +15,7 @@ export interface GeneratedPage {
 
 /** One row a file. */
 export const GENERATED_PAGES: readonly GeneratedPage[] = [
+  { path: 'docs/commands.md', render: () => renderCommandsPage(createProgram(VERSION)) },
   { path: 'docs/devices.md', render: () => renderDevicesPage(listDevices(), listLinks()) },
   { path: 'docs/errors.md', render: renderErrorsPage },
   { path: 'docs/evidence.md', render: renderEvidencePage },

@@ -17,16 +17,25 @@ export interface ExitStatus {
 export const interruption = new AbortController();
 export const exitStatus: ExitStatus = { code: 0 };
 
+const EXAMPLES = new WeakMap<Command, readonly string[]>();
+
+/** The example lines of a command's help, without the program's name. */
+export function examplesOf(command: Command): readonly string[] {
+  return EXAMPLES.get(command) ?? [];
+}
+
 /**
  * A command with the habits of all commands: --json, --quiet, examples in its help, coded errors.
  * @param examples command lines without the program's name
  */
 export function defineCommand(name: string, summary: string, examples: readonly string[]): Command {
-  return new Command(name)
+  const command = new Command(name)
     .description(summary)
     .option('--json', 'print one JSON document on stdout and nothing else there')
     .option('--quiet', 'no progress, no notes')
     .addHelpText('after', `\nExamples:\n${examples.map((e) => `  $ isplit-edge ${e}`).join('\n')}`);
+  EXAMPLES.set(command, examples);
+  return command;
 }
 
 /** Runs an action with a terminal; its errors become messages and an exit code. The action may return an exit code itself. */

@@ -18,6 +18,7 @@ export type RawOptions = Readonly<Record<string, string | boolean | undefined>>;
 
 export function addModelOptions(command: Command): Command {
   return command
+    .optionsGroup('Model:')
     .option('--input <HxWxC>', 'picture size of an architecture built by name, e.g. 64 or 96x96x1')
     .option('--model-classes <n>', 'number of classes of an architecture built by name')
     .option('--seed <n>', 'seed of everything random (default 0)');
@@ -25,6 +26,7 @@ export function addModelOptions(command: Command): Command {
 
 export function addDataOptions(command: Command): Command {
   return command
+    .optionsGroup('Samples and preprocessing:')
     .option('--data <path>', 'labelled samples: CIFAR-10 records, IDX, folder or tar of images, npy/npz, raw records')
     .option('--part <name>', 'of a set that comes divided: train (default), validation or test')
     .option('--labels <path>', 'labels beside the data: one a line, CSV, npy or IDX')
@@ -35,13 +37,14 @@ export function addDataOptions(command: Command): Command {
     .option('--input-range <a..b>', 'what bytes 0 and 255 become: 0..255, 0..1 or -1..1')
     .option('--mean <list>', 'mean per channel')
     .option('--std <list>', 'standard deviation per channel')
-    .option('--resize <mode>', 'bring pictures to the input size: nearest or bilinear')
-    .option('--crop <spec>', 'centre, or top,left,height,width')
+    .option('--resize <mode>', 'bring pictures to the input size: none, nearest or bilinear')
+    .option('--crop <spec>', 'none, centre, centre:875 (per mille of the side) or top,left,height,width')
     .option('--colour <order>', 'rgb, bgr or grey');
 }
 
 export function addDeploymentOptions(command: Command): Command {
   return command
+    .optionsGroup('Board, link and budgets:')
     .option('--device <id>', 'board: isplit-edge devices lists them; or a file, ./my-board.json')
     .option('--link <id>', "link to the gateway (default: the board's); isplit-edge links lists them")
     .option('--budget <size>', 'weights + code estimate + RAM of the head, e.g. 300KB')
@@ -54,6 +57,7 @@ export function addDeploymentOptions(command: Command): Command {
 
 export function addAnalysisOptions(command: Command): Command {
   return command
+    .optionsGroup('Analysis:')
     .option('--engine <id>', `${ENGINE_CHOICES.join(', ')} (default onnx)`)
     .option('--threads <n>', 'threads of the engine (default: all cores)')
     .option('--rank-by <score>', `${RANK_BY.join(', ')} (default cui)`);

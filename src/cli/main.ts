@@ -1,27 +1,11 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
+import { CommanderError } from 'commander';
 import { VERSION } from '../sdk.js';
 import { exitStatus, interruption } from './command.js';
-import { analyzeCommand } from './commands/analyze.js';
-import { demoCommand } from './commands/demo.js';
-import { devicesCommand } from './commands/devices.js';
-import { doctorCommand } from './commands/doctor.js';
-import { initCommand } from './commands/init.js';
-import { inspectCommand } from './commands/inspect.js';
-import { linksCommand } from './commands/links.js';
+import { createProgram } from './program.js';
 import { Terminal } from './terminal.js';
 
-const program = new Command('isplit-edge')
-  .description('Split a CNN between a microcontroller and a gateway.')
-  .version(VERSION)
-  .showHelpAfterError('(add --help for usage and examples)')
-  .addCommand(demoCommand())
-  .addCommand(initCommand())
-  .addCommand(inspectCommand())
-  .addCommand(analyzeCommand())
-  .addCommand(devicesCommand())
-  .addCommand(linksCommand())
-  .addCommand(doctorCommand());
+const program = createProgram(VERSION);
 
 const argv = process.argv;
 const json = argv.includes('--json');

@@ -1,0 +1,23 @@
+import { Command } from 'commander';
+import { analyzeCommand } from './commands/analyze.js';
+import { demoCommand } from './commands/demo.js';
+import { devicesCommand } from './commands/devices.js';
+import { doctorCommand } from './commands/doctor.js';
+import { initCommand } from './commands/init.js';
+import { inspectCommand } from './commands/inspect.js';
+import { linksCommand } from './commands/links.js';
+
+/** The program with all its commands, in the order of the work: what main runs and docs/commands.md lists. */
+export function createProgram(version: string): Command {
+  return new Command('isplit-edge')
+    .description('Split a CNN between a microcontroller and a gateway.')
+    .version(version)
+    .showHelpAfterError('(add --help for usage and examples)')
+    .addCommand(demoCommand())
+    .addCommand(initCommand())
+    .addCommand(inspectCommand())
+    .addCommand(analyzeCommand())
+    .addCommand(devicesCommand())
+    .addCommand(linksCommand())
+    .addCommand(doctorCommand());
+}
