@@ -2,9 +2,11 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import type { TensorType } from '../ir/graph.js';
 import type { AvgPoolAttrs } from './avg-pool2d.js';
 import { dims4, requireInputs, requireInts, requireRank, shapeError } from './checks.js';
-import { GRADIENT_ONLY, type OnnxEmitter, type OpDef, type RefTensor } from './op-def.js';
-import { checkPool, pooledSize, windowRange } from './pooling.js';
-import { type AxisMap, referenceSeparable, separableToOnnx, separableToTfjs } from './separable.js';
+import { GRADIENT_ONLY, type OpDef, type RefTensor } from './op-def.js';
+import { checkPool, onnxPoolAttrs, pooledSize, windowRange } from './pooling.js';
+import { type AxisMap, referenceSeparable, separableToOnnx } from './separable.js';
+import { cropSpatial, foldTaps, padSpatial } from './taps.js';
+import { mirrorPads } from './window.js';
 
 export interface AvgPoolGradAttrs extends AvgPoolAttrs {
   /** Height and width of the pool's input. */
@@ -40,19 +42,61 @@ export const avgPool2dGrad: OpDef<AvgPoolGradAttrs> = {
   },
 
   toOnnx(e, attrs) {
-    const [rows, columns] = gradientMaps(e.inputType(0), attrs);
-    return [spreadToOnnx(e, attrs) ?? separableToOnnx(e, e.input(0), rows, columns)];
+    const [n, oh, ow, c] = dims4(e.inputType(0));
+    const [h, w] = attrs.inputSize;
+    const { counts, uniform } = windowCounts(attrs, [oh, ow]);
+    const [kh, kw] = attrs.kernelSize;
+    const mirrored = mirrorPads({ ...attrs, dilations: [1, 1] }, attrs.kernelSize);
+    const scaled = (factor: number): string => {
+      const values = Float32Array.from(uniform ? counts.slice(0, 1) : counts, (count) => factor / count);
+      return e.add('Mul', [e.input(0), e.floats(uniform ? [] : [1, 1, oh, ow], values)]);
+    };
+    if (coversInput(attrs, [oh, ow])) return [e.add('Expand', [scaled(1), e.int64s([n, c, h, w])])];
+    if (tilesInput(attrs)) {
+      return [
+        e.add('Resize', [scaled(1), '', '', e.int64s([n, c, h, w])], {
+          mode: { string: 'nearest' },
+          coordinate_transformation_mode: { string: 'asymmetric' },
+          nearest_mode: { string: 'floor' },
+        }),
+      ];
+    }
+    if (attrs.strides.every((s) => s === 1)) {
+      // A sum over the windows that read each element is again a pool.
+      return [
+        e.add('AveragePool', [scaled(kh * kw)], {
+          ...onnxPoolAttrs({ ...attrs, pads: mirrored }),
+          count_include_pad: { int: 1 },
+        }),
+      ];
+    }
+    return [separableToOnnx(e, e.input(0), ...gradientMaps(e.inputType(0), attrs))];
   },
 
   toTfjs(tf, [dy], attrs) {
     const g = dy as tfjs.Tensor4D;
-    const [rows, columns] = gradientMaps(g, attrs);
-    // One window over everything: the same share everywhere.
-    if (rows.from === 1 && columns.from === 1 && isUniform(rows) && isUniform(columns)) {
-      const share = (rows.data[0] as number) * (columns.data[0] as number);
-      return [tf.tile(tf.mul(g, share), [1, rows.to, columns.to, 1])];
+    const [, oh, ow] = g.shape;
+    const [h, w] = attrs.inputSize;
+    const [kh, kw] = attrs.kernelSize;
+    const [top, bottom, left, right] = attrs.pads;
+    const { counts, uniform } = windowCounts(attrs, [oh, ow]);
+    const share: tfjs.Tensor4D = uniform
+      ? tf.mul(g, 1 / (counts[0] as number))
+      : tf.mul(
+          g,
+          tf.tensor4d(
+            Float32Array.from(counts, (count) => 1 / count),
+            [1, oh, ow, 1],
+          ),
+        );
+    if (coversInput(attrs, [oh, ow])) return [tf.tile(share, [1, h, w, 1])];
+    if (attrs.strides.every((s) => s === 1)) {
+      const mirrored = mirrorPads({ ...attrs, dilations: [1, 1] }, attrs.kernelSize);
+      return [tf.mul(tf.avgPool(padSpatial(tf, share, mirrored), [kh, kw], 1, 'valid'), kh * kw)];
     }
-    return [separableToTfjs(tf, g, rows, columns)];
+    const taps = Array.from({ length: kh * kw }, (_, i) => ({ y: Math.floor(i / kw), x: i % kw, values: share }));
+    const folded = foldTaps(tf, taps, attrs.strides, [h + top + bottom, w + left + right]);
+    return [cropSpatial(tf, folded, attrs.pads, [h, w])];
   },
 
   tflite: { decode: GRADIENT_ONLY, encode: GRADIENT_ONLY },
@@ -77,27 +121,39 @@ function gradientMaps(dy: { readonly shape: readonly number[] }, attrs: AvgPoolG
   return [axis(0, oh), axis(1, ow)];
 }
 
-function isUniform({ data }: AxisMap): boolean {
-  return data.every((v) => v === data[0]);
+/** Elements that each window's mean is over, row-major, and whether they are all the same. */
+function windowCounts(
+  attrs: AvgPoolGradAttrs,
+  outputSize: readonly [number, number],
+): { counts: number[]; uniform: boolean } {
+  const [rows, columns] = ([0, 1] as const).map((a) =>
+    Array.from({ length: outputSize[a] }, (_, i) => {
+      const [start, end] = windowRange(
+        i,
+        attrs.strides[a],
+        attrs.kernelSize[a],
+        attrs.pads[2 * a] as number,
+        attrs.inputSize[a],
+      );
+      return attrs.countIncludePad ? attrs.kernelSize[a] : end - start;
+    }),
+  ) as [number[], number[]];
+  const counts = rows.flatMap((r) => columns.map((c) => r * c));
+  return { counts, uniform: counts.every((count) => count === counts[0]) };
 }
 
-/** Windows that tile the input, or one window over all of it, need no products: the scaled gradient is repeated. */
-function spreadToOnnx(e: OnnxEmitter, attrs: AvgPoolGradAttrs): string | undefined {
-  const [n, oh, ow, c] = dims4(e.inputType(0));
-  const [h, w] = attrs.inputSize;
-  const tiles = (a: 0 | 1, out: number): number | undefined => {
-    const size = attrs.inputSize[a];
-    const kernel = attrs.kernelSize[a];
-    const before = attrs.pads[2 * a] as number;
-    if (out === 1 && kernel - before >= size) return attrs.countIncludePad ? kernel : size;
-    return before === 0 && attrs.strides[a] === kernel && out * kernel === size ? kernel : undefined;
-  };
-  const rows = tiles(0, oh);
-  const columns = tiles(1, ow);
-  if (rows === undefined || columns === undefined) return undefined;
-  const share = e.add('Mul', [e.input(0), e.floats([], Float32Array.of(1 / (rows * columns)))]);
-  if (oh === 1 && ow === 1) return e.add('Expand', [share, e.int64s([n, c, h, w])]);
-  const split = e.add('Reshape', [share, e.int64s([n * c, oh, 1, ow, 1])]);
-  const spread = e.add('Expand', [split, e.int64s([n * c, oh, h / oh, ow, w / ow])]);
-  return e.add('Reshape', [spread, e.int64s([n, c, h, w])]);
+/** One window over the whole input: the same share everywhere. */
+function coversInput(
+  { kernelSize, pads, inputSize }: AvgPoolGradAttrs,
+  outputSize: readonly [number, number],
+): boolean {
+  return ([0, 1] as const).every((a) => outputSize[a] === 1 && kernelSize[a] - (pads[2 * a] as number) >= inputSize[a]);
+}
+
+/** Windows lie side by side and leave nothing over. */
+function tilesInput({ kernelSize, strides, pads, inputSize }: AvgPoolGradAttrs): boolean {
+  return (
+    pads.every((p) => p === 0) &&
+    ([0, 1] as const).every((a) => strides[a] === kernelSize[a] && inputSize[a] % kernelSize[a] === 0)
+  );
 }

@@ -64,6 +64,12 @@ export function nearestIndices(from: number, to: number, attrs: SamplingAttrs): 
   });
 }
 
+/** Times that every input position is repeated, or undefined when some are repeated more often than others. */
+export function wholeRepetition(indices: Int32Array, from: number): number | undefined {
+  const times = indices.length / from;
+  return Number.isInteger(times) && indices.every((j, i) => j === Math.floor(i / times)) ? times : undefined;
+}
+
 export function nearestMap(from: number, to: number, attrs: SamplingAttrs): AxisMap {
   const data = new Float64Array(to * from);
   nearestIndices(from, to, attrs).forEach((j, i) => {

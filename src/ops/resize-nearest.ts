@@ -8,6 +8,7 @@ import {
   RESIZE_ON_EDGE_TPU,
   type ResizeAttrs,
   resizeMaps,
+  wholeRepetition,
 } from './interpolation.js';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
 import { referenceSeparable } from './separable.js';
@@ -34,7 +35,7 @@ export const resizeNearest: OpDef<ResizeAttrs> = {
     const [n, h, w, c] = dims4(e.inputType(0));
     const rows = nearestIndices(h, attrs.size[0], attrs);
     const columns = nearestIndices(w, attrs.size[1], attrs);
-    if (isRepetition(rows, h) && isRepetition(columns, w)) {
+    if (wholeRepetition(rows, h) && wholeRepetition(columns, w)) {
       return [
         e.add('Resize', [e.input(0), '', '', e.int64s([n, c, ...attrs.size])], {
           mode: { string: 'nearest' },
@@ -64,9 +65,3 @@ export const resizeNearest: OpDef<ResizeAttrs> = {
   emitC: LATER.emitC,
   edgeTpu: RESIZE_ON_EDGE_TPU,
 };
-
-/** Whether every input position is repeated equally often. */
-function isRepetition(indices: Int32Array, from: number): boolean {
-  const times = indices.length / from;
-  return Number.isInteger(times) && indices.every((j, i) => j === Math.floor(i / times));
-}
