@@ -1,6 +1,7 @@
 import { formatCount } from '../core/units.js';
 import type { Analysis } from '../plan/analysis.js';
-import { CLASSES_SHOWN, chartOverDepth, chartTradeOff, chooseClasses, LATENCY_PARTS } from './analysis-charts.js';
+import { chartOverDepth, chartTradeOff } from './analysis-charts.js';
+import { CLASSES_SHOWN, chooseClasses, LATENCY_PARTS } from './chart-panels.js';
 import { drawPage, html, Markup, NOTHING } from './html.js';
 import { lightColour } from './palette.js';
 import {

@@ -41,7 +41,7 @@ export const STYLE_SHEET = `
 @media screen and (prefers-color-scheme:dark){:root{${variables(1)}}${darkSvg}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif}
-main{max-width:1120px;margin:0 auto;padding:32px 24px 64px}
+main{max-width:1200px;margin:0 auto;padding:32px 24px 64px}
 h1{font-size:26px;line-height:1.2;margin:0 0 4px;overflow-wrap:anywhere}
 h2{font-size:18px;margin:44px 0 8px;padding-top:12px;border-top:1px solid var(--grid)}
 p{margin:8px 0;max-width:80ch}
@@ -62,8 +62,9 @@ th{font-weight:600;text-align:right;vertical-align:bottom;border-bottom:1.5px so
 td{text-align:right;vertical-align:top;white-space:nowrap;border-bottom:1px solid var(--grid);padding:4px 9px}
 th:first-child,td:first-child{padding-left:4px}
 .l{text-align:left}
-td.id{max-width:26ch;white-space:normal;overflow-wrap:anywhere}
-td.why{white-space:normal;min-width:24ch}
+td.id{min-width:15ch;max-width:30ch;white-space:normal;overflow-wrap:anywhere}
+td.wrap{white-space:normal}
+td.why{white-space:normal;min-width:22ch}
 tr.first td{background:var(--chosen);font-weight:600}
 tr.no td{color:var(--muted)}
 tr.no td.why{color:var(--ink)}
@@ -80,7 +81,8 @@ figure,.wide{overflow:visible}
 figure svg{max-width:100%;break-inside:avoid}
 table{font-size:7.5pt;width:100%}
 th,td{padding:2px 4px}
-td.why{min-width:16ch}
+td.why{min-width:14ch}
+td.id{min-width:10ch}
 thead{display:table-header-group}
 tr{break-inside:avoid}
 tr.first td{-webkit-print-color-adjust:exact;print-color-adjust:exact}

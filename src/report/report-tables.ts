@@ -1,9 +1,9 @@
 /** Tables of the HTML report. */
 import { formatBytes, formatBytesShort, formatDurationUs } from '../core/units.js';
-import { formatReason } from '../plan/advice.js';
 import type { Analysis, AnalyzedCut, LayerImportance } from '../plan/analysis.js';
 import { drawHtmlTable, type HtmlColumn, html, type Markup, NOTHING } from './html.js';
 import {
+  describeReasonShort,
   firstByPredictor,
   formatLog10,
   formatPercent,
@@ -29,7 +29,7 @@ export function drawRankingTable(analysis: Analysis): Markup {
     { header: '#', cell: (cut) => String(rank.get(cut.id) ?? '–') },
     { header: 'cut', className: 'l id', cell: (cut) => html`<code>${cut.id}</code>` },
     { header: '', className: 'l', cell: (cut) => `${cut.localMaximum ? '◆' : ''}${front.has(cut.id) ? ' P' : ''}` },
-    { header: 'shape', cell: (cut) => cut.shapes.map(formatShape).join(' + ') },
+    { header: 'shape', className: 'wrap', cell: (cut) => cut.shapes.map(formatShape).join(' + ') },
     { header: 'log10 CUI', cell: (cut) => formatLog10(cut.log10Cui) },
     { header: 'size-free', cell: (cut) => formatLog10(log10CuiSum(cut)) },
     { header: 'margin', cell: (cut) => formatScore(cut.margin) },
@@ -61,7 +61,8 @@ export function drawRankingTable(analysis: Analysis): Markup {
 
 function describeFit(cut: AnalyzedCut): Markup {
   if (cut.feasible) return html`yes`;
-  return html`no: ${cut.reasons.map((reason, i) => (i === 0 ? html`${formatReason(reason)}` : html`; ${formatReason(reason)}`))}`;
+  const [first, ...more] = cut.reasons.map(describeReasonShort);
+  return html`no: ${first ?? ''}${more.map((reason) => html`;<br>${reason}`)}`;
 }
 
 /** What each predictor would choose, and how much its order agrees with CUI's. */
