@@ -5,8 +5,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { readModel } from '../converters/index.js';
 import { ARCHITECTURES } from '../models/index.js';
+import type { ImportanceCheckpoints } from './analyze/importance.js';
+import { parseTable, serialiseTable } from './analyze/importance-table.js';
 import { type ModelCard, parseModelCard } from './artifact/model-card.js';
 import { openModelFile, readJsonBeside } from './artifact/open-model-file.js';
+import type { StageStore } from './artifact/stage-store.js';
 import { writeFilesAtomically } from './artifact/write-files.js';
 import type { RunContext } from './core/context.js';
 import { fail } from './core/errors.js';
@@ -29,8 +32,9 @@ import { analyze, type Deployment } from './pipeline/analyze.js';
 import type { Analysis, RankBy } from './plan/analysis.js';
 import type { Budgets } from './plan/budgets.js';
 import { type PreprocessOptions, specFromOptions } from './preprocess/options.js';
-import type { PreprocessSpec } from './preprocess/spec.js';
+import { canonicalSpec, type PreprocessSpec } from './preprocess/spec.js';
 
+export { openStageStore, type StageStore } from './artifact/stage-store.js';
 export type { RunContext } from './core/context.js';
 export { IsplitError } from './core/errors.js';
 export { listDevices, listGateways, listLinks, loadDevice, loadGateway, loadLink } from './devices/index.js';
@@ -172,6 +176,8 @@ export interface AnalyzeOptions
   readonly budgets?: Budgets | undefined;
   readonly rankBy?: RankBy | undefined;
   readonly seed?: number | undefined;
+  /** Where finished work is kept and found again; absent = nowhere. */
+  readonly store?: StageStore | undefined;
 }
 
 /** Board, link (default: the board's) and gateway by id or file. @throws IsplitError E_DEVICE_*, E_LINK_* */
@@ -209,6 +215,8 @@ export async function analyzeModel(
   const engine = await createEngine(options.engine ?? 'onnx');
   const classes = options.classes === undefined ? undefined : chooseClasses(options.classes, dataset);
   const description = dataset.describe();
+  const checkpoints =
+    options.store && (await keepImportance(options.store, model, dataset, spec, engine, options, ctx));
   const warnings = [
     ...model.warnings,
     ...assumed.map((what) => `${what} was assumed; say so with an option if it is not`),
@@ -228,7 +236,8 @@ export async function analyzeModel(
         parameters: model.parameters,
       },
       data: { name: description.name, format: description.format, part: description.part ?? null },
-      samples: dataset.batches({ batchSize: 64, spec, ...ctx }),
+      samples: (first) => dropFirst(dataset, first).batches({ batchSize: 64, spec, ...ctx }),
+      ...(checkpoints ? { checkpoints } : {}),
       sampleCount: dataset.count,
       engine,
       toolVersion: VERSION,
@@ -243,6 +252,39 @@ export async function analyzeModel(
     },
     ctx,
   );
+}
+
+/** The samples from this place on. */
+function dropFirst(dataset: Dataset, first: number): Dataset {
+  return first === 0 ? dataset : dataset.select(Array.from({ length: dataset.count - first }, (_, i) => first + i));
+}
+
+/** Importance depends on the network, the samples as the network sees them, and the engine: not on board, link or budgets. */
+async function keepImportance(
+  store: StageStore,
+  model: OpenedModel,
+  dataset: Dataset,
+  spec: PreprocessSpec,
+  engine: Engine,
+  options: AnalyzeOptions,
+  ctx: RunContext,
+): Promise<ImportanceCheckpoints> {
+  const inputs = {
+    tool: VERSION,
+    model: model.sha256,
+    data: await dataset.contentSha256(ctx),
+    spec: canonicalSpec(spec),
+    engine: engine.description,
+    threads: options.threads ?? null,
+    batchSize: options.batchSize ?? null,
+  };
+  return {
+    async load() {
+      const text = await store.load('importance', inputs);
+      return text === undefined ? undefined : parseTable(text);
+    },
+    save: (table) => store.save('importance', inputs, serialiseTable(table)),
+  };
 }
 
 /** Opens samples for a model: its classes bound the labels. @throws IsplitError E_DATA_* */

@@ -3,6 +3,7 @@ import { fail } from '../core/errors.js';
 import type { CompiledGraph, Engine } from '../engines/engine.js';
 import { bytesPerElement, elementCount, type Graph, tensorOf } from '../ir/graph.js';
 import { buildImportanceGraph, type ImportanceGraph, type Score } from './importance-graph.js';
+import type { ImportanceTable } from './importance-table.js';
 import type { Logits } from './logits.js';
 
 /** Samples as importance needs them: preprocessed inputs, row-major [count, H, W, C], and class numbers of the model. */
@@ -16,18 +17,19 @@ export interface ImportanceOptions {
   readonly scores?: readonly Score[];
   readonly batchSize?: number;
   readonly threads?: number;
-  /** Expected number of samples, for progress. */
+  /** Number of samples. */
   readonly total?: number;
+  readonly checkpoints?: ImportanceCheckpoints;
 }
 
-/** Per-image scores; class subsets and curves are means over its rows. */
-export interface ImportanceTable {
-  readonly taps: readonly string[];
-  readonly labels: Int32Array;
-  readonly predictions: Int32Array;
-  /** Score → tap-major values: `values[tap * images + image]`, raw (not log). Absent scores are empty. */
-  readonly scores: Readonly<Record<Score, Float64Array>>;
+/** Keeps what is measured, so that an interrupted run goes on where it stopped. */
+export interface ImportanceCheckpoints {
+  load(): Promise<ImportanceTable | undefined>;
+  save(table: ImportanceTable): Promise<void>;
 }
+
+/** How much work may be lost. */
+const CHECKPOINT_MS = 20_000;
 
 const ALL_SCORES: readonly Score[] = ['cui', 'margin', 'taylor'];
 
@@ -49,7 +51,7 @@ export function chooseBatchSize(network: Graph): number {
 /**
  * Measures the importance of `taps` over labelled samples: one engine run per batch for all taps and scores.
  * @param network float32 graph with batch size 1
- * @param batches any batch sizes; they are regrouped
+ * @param batches samples from this one on, in batches of any size; they are regrouped
  * @throws IsplitError E_LABEL_RANGE, E_DATA_EMPTY, E_ENGINE, E_INTERRUPTED
  */
 export async function measureImportance(
@@ -57,7 +59,7 @@ export async function measureImportance(
   network: Graph,
   logits: Logits,
   taps: readonly string[],
-  batches: AsyncIterable<LabelledBatch>,
+  batches: (first: number) => AsyncIterable<LabelledBatch>,
   ctx: RunContext,
   options: ImportanceOptions = {},
 ): Promise<ImportanceTable> {
@@ -68,25 +70,39 @@ export async function measureImportance(
   );
   const plan = buildImportanceGraph(network, logits, taps, batchSize, scores);
   const found = taps.filter((tap) => plan.outputs.cui.has(tap));
-  const compiled = await engine.compile(plan.graph, options.threads === undefined ? {} : { threads: options.threads });
   const collector = new Collector(plan, logits, found, scores);
+  await collector.restore(options.checkpoints, batchSize, options.total);
+  let saved = collector.images;
+  let savedAt = performance.now();
+  const save = async (): Promise<void> => {
+    if (collector.images > saved) await options.checkpoints?.save(collector.table());
+    saved = collector.images;
+    savedAt = performance.now();
+  };
+  const report = (): void =>
+    ctx.onProgress?.({
+      stage: 'importance',
+      done: collector.images,
+      unit: 'images',
+      ...(options.total ? { total: options.total } : {}),
+    });
+  const sampleSize = elementCount(tensorOf(plan.graph, plan.input).shape) / batchSize;
+  const remaining = options.total === undefined || collector.images < options.total;
+  const compiled = remaining
+    ? await engine.compile(plan.graph, options.threads === undefined ? {} : { threads: options.threads })
+    : undefined;
   try {
-    for await (const rows of regroup(
-      batches,
-      batchSize,
-      elementCount(tensorOf(plan.graph, plan.input).shape) / batchSize,
-    )) {
-      throwIfAborted(ctx);
-      await collector.run(compiled, rows);
-      ctx.onProgress?.({
-        stage: 'importance',
-        done: collector.images,
-        unit: 'images',
-        ...(options.total ? { total: options.total } : {}),
-      });
+    if (compiled) {
+      for await (const rows of regroup(batches(collector.images), batchSize, sampleSize)) {
+        throwIfAborted(ctx);
+        await collector.run(compiled, rows);
+        report();
+        if (performance.now() - savedAt > CHECKPOINT_MS) await save();
+      }
     }
   } finally {
-    await compiled.dispose();
+    await compiled?.dispose();
+    await save();
   }
   if (collector.images === 0)
     fail('E_DATA_EMPTY', 'there are no samples to measure importance on', {}, 'Check --data, --samples and --classes.');
@@ -146,6 +162,26 @@ class Collector {
     return this.#labels.length;
   }
 
+  /** Takes over a saved table of whole batches (or of everything), so that the batches that follow are those of one run. */
+  async restore(
+    checkpoints: ImportanceCheckpoints | undefined,
+    batchSize: number,
+    total: number | undefined,
+  ): Promise<void> {
+    const table = await checkpoints?.load();
+    if (!table || table.taps.join('\n') !== this.#taps.join('\n')) return;
+    const images = table.labels.length;
+    if (images % batchSize !== 0 && images !== total) return;
+    if (this.#scores.some((score) => table.scores[score].length !== images * this.#taps.length)) return;
+    this.#labels.push(...table.labels);
+    this.#predictions.push(...table.predictions);
+    for (const score of this.#scores) {
+      this.#values[score] = this.#taps.map((_, t) =>
+        Array.from(table.scores[score].subarray(t * images, (t + 1) * images)),
+      );
+    }
+  }
+
   async run(compiled: CompiledGraph, rows: Rows): Promise<void> {
     const { width, classes } = this.#logits;
     const seed = new Float32Array(rows.labels.length * width);
@@ -164,6 +200,14 @@ class Collector {
     }
     const values = await compiled.run({ [this.#plan.input]: rows.inputs, [this.#plan.seed]: seed });
     const logits = values[this.#plan.logits] as Float32Array;
+    if (logits.some((z) => !Number.isFinite(z))) {
+      fail(
+        'E_NOT_FINITE',
+        `the network gives values that are not finite for samples ${this.images} to ${this.images + rows.used - 1}`,
+        { first: this.images },
+        'Check the weights, and that --input-range (or --mean, --std) is that of the training.',
+      );
+    }
     for (let i = 0; i < rows.used; i++) {
       this.#labels.push(rows.labels[i] as number);
       this.#predictions.push(predict(logits, i, width));
@@ -196,19 +240,4 @@ export function predict(logits: Float32Array, row: number, width: number): numbe
     if ((logits[row * width + k] as number) > (logits[row * width + best] as number)) best = k;
   }
   return best;
-}
-
-/**
- * Means over the images whose label is in `classes` (all images when absent).
- * @returns one value per tap; NaN when no image has such a label
- */
-export function meanScores(table: ImportanceTable, score: Score, classes?: readonly number[]): Float64Array {
-  const images = table.labels.length;
-  const wanted = classes ? new Set(classes) : undefined;
-  const rows = Array.from(table.labels.keys()).filter((i) => !wanted || wanted.has(table.labels[i] as number));
-  return Float64Array.from(table.taps, (_, t) => {
-    let sum = 0;
-    for (const i of rows) sum += table.scores[score][t * images + i] as number;
-    return sum / rows.length;
-  });
 }

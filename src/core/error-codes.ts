@@ -216,6 +216,11 @@ export const ERROR_CODES = {
     meaning: 'isplit.json breaks its schema.',
     remedy: 'Run isplit-edge init, or correct the fields named.',
   },
+  E_NOT_FINITE: {
+    exit: 3,
+    meaning: 'The network gives NaN or infinite scores.',
+    remedy: 'Check the weights and the input range.',
+  },
 } as const satisfies Record<string, { exit: 1 | 2 | 3 | 4 | 5 | 6 | 130; meaning: string; remedy: string }>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -1,6 +1,7 @@
 import { localMaxima, pearson, spearman, wilsonInterval } from '../analyze/curve.js';
 import { type CutPoint, findCutPoints, findLayerOutputs } from '../analyze/cut-points.js';
-import { type ImportanceTable, type LabelledBatch, meanScores, measureImportance } from '../analyze/importance.js';
+import { type ImportanceCheckpoints, type LabelledBatch, measureImportance } from '../analyze/importance.js';
+import { type ImportanceTable, meanScores } from '../analyze/importance-table.js';
 import { findLogits, type Logits } from '../analyze/logits.js';
 import type { RunContext } from '../core/context.js';
 import { estimateCodeBytes } from '../cost/code-size.js';
@@ -32,7 +33,9 @@ export interface AnalyzeRequest {
     readonly parameters?: number;
   };
   readonly data: Analysis['data'];
-  readonly samples: AsyncIterable<LabelledBatch>;
+  /** Samples from this one on. */
+  readonly samples: (first: number) => AsyncIterable<LabelledBatch>;
+  readonly checkpoints?: ImportanceCheckpoints;
   /** Number of samples, for progress. */
   readonly sampleCount?: number;
   readonly engine: Engine;
@@ -70,6 +73,7 @@ export async function analyze(request: AnalyzeRequest, ctx: RunContext): Promise
     ...(request.sampleCount === undefined ? {} : { total: request.sampleCount }),
     ...(request.threads === undefined ? {} : { threads: request.threads }),
     ...(request.batchSize === undefined ? {} : { batchSize: request.batchSize }),
+    ...(request.checkpoints ? { checkpoints: request.checkpoints } : {}),
   });
   const layers = describeLayers(network, table, layerIds, request.classes);
   const byId = new Map(layers.map((layer) => [layer.id, layer]));

@@ -1,8 +1,9 @@
+import path from 'node:path';
 import type { Command } from 'commander';
 import { fail } from '../../core/errors.js';
 import { renderAnalysisReport } from '../../report/analysis-report.js';
 import { renderAnalysisText } from '../../report/analysis-text.js';
-import { analyzeModel, openModel, writeAnalysis } from '../../sdk.js';
+import { analyzeModel, openModel, openStageStore, writeAnalysis } from '../../sdk.js';
 import { defineCommand, runAction } from '../command.js';
 import {
   addAnalysisOptions,
@@ -26,6 +27,7 @@ export function analyzeCommand(): Command {
     ],
   );
   command.argument('[model]', 'model file, or an architecture such as vgg16 (default: from isplit.json)');
+  command.option('--no-cache', 'measure again, even if the same samples were measured on this model before');
   command.option('--out <dir>', 'where analysis.json and report.html go (default analysis/<model>)');
   addAnalysisOptions(addDeploymentOptions(addDataOptions(addModelOptions(command))));
   return command.action((model: string | undefined, raw: RawOptions) =>
@@ -39,9 +41,10 @@ export function analyzeCommand(): Command {
       const data =
         options.analyze.data ?? fail('E_USAGE', 'no data was given', {}, 'Add --data PATH with labelled samples.');
       const opened = await openModel(name, options.model, ctx);
-      const analysis = await analyzeModel(opened, { ...options.analyze, data }, ctx);
-      for (const warning of analysis.warnings) terminal.warn(warning);
       const folder = typeof raw.out === 'string' ? raw.out : `analysis/${opened.name.replace(/\.[^.]+$/, '')}`;
+      const store = raw.cache === false ? undefined : openStageStore(path.join(folder, '.cache'));
+      const analysis = await analyzeModel(opened, { ...options.analyze, data, store }, ctx);
+      for (const warning of analysis.warnings) terminal.warn(warning);
       const paths = await writeAnalysis(folder, analysis, await renderAnalysisReport(analysis));
       terminal.result(analysis, () => renderAnalysisText(analysis, { width: terminal.width, wrote: paths }));
       return analysis.ranking.length === 0 && analysis.cuts.length > 0 ? 4 : 0;

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { findLayerOutputs } from '../../../src/analyze/cut-points.js';
-import { type ImportanceTable, meanScores, measureImportance } from '../../../src/analyze/importance.js';
+import { measureImportance } from '../../../src/analyze/importance.js';
+import { type ImportanceTable, meanScores } from '../../../src/analyze/importance-table.js';
 import { findLogits } from '../../../src/analyze/logits.js';
 import type { Dataset } from '../../../src/data/dataset.js';
 import { openDataset } from '../../../src/data/open-dataset.js';
@@ -59,7 +60,7 @@ async function measure({ model, dataset, labels, ...options }: Case): Promise<Im
     opened.network,
     logits,
     findLayerOutputs(opened.network, logits.id),
-    relabelled(),
+    relabelled,
     {},
   );
 }
