@@ -48,7 +48,7 @@ export class NodeContext {
   known(i: number, what: string): Known | undefined {
     if (!this.has(i)) return undefined;
     const value = this.value(i);
-    if (value.kind !== 'known') throw new Refusal(`${what} is computed while running`);
+    if (value.kind !== 'known') throw new Refusal(`${what} must be known when the file is read`);
     return value;
   }
 

@@ -8,7 +8,7 @@ import { foldNode, isFoldable } from './fold.js';
 import { channelsLast, identity, sameLayout, storedShape } from './layout.js';
 import { activationId, tidy } from './names.js';
 import { NodeContext, type Translate } from './node-context.js';
-import type { NodeEntry, OnnxModel, ValueEntry } from './parse.js';
+import type { NodeEntry, OnnxModel, TensorEntry, ValueEntry } from './parse.js';
 import { SHAPE_OPS } from './shape-ops.js';
 import { type Constant, dataTypeName } from './tensor-data.js';
 import { type Activation, MAX_ELEMENTS, Translator, type Value } from './translator.js';
@@ -79,7 +79,7 @@ class Pass {
 
   run(): Translation {
     const needed = neededNodes(this.#model);
-    for (const initializer of this.#model.initializers) this.#addKnown(initializer.name);
+    for (const initializer of this.#model.initializers) this.#addInitializer(initializer);
     const constants = new Set(this.#model.initializers.map((i) => i.name));
     // Up to IR version 3, initializers are listed as inputs too.
     for (const input of this.#model.inputs) if (!constants.has(input.name)) this.#addInput(input);
@@ -98,9 +98,12 @@ class Pass {
     return { graph, transposes: this.#t.transposes, warnings: [...this.#t.warnings] };
   }
 
-  #addKnown(name: string): void {
+  #addInitializer({ name, dataType }: TensorEntry): void {
     const constant = this.#source.constantOf(name);
-    this.#t.values.set(name, constant ? { kind: 'known', constant, name: tidy(name, 'constant') } : { kind: 'lost' });
+    const value: Value = constant
+      ? { kind: 'known', constant, name: tidy(name, 'constant') }
+      : { kind: 'lost', why: `"${name}" is of type ${dataTypeName(dataType)}` };
+    this.#t.values.set(name, value);
   }
 
   #addInput(entry: ValueEntry): void {
@@ -173,7 +176,8 @@ class Pass {
     const foldable = label === node.opType && isFoldable(label);
     if (!translate && !foldable) return this.#refuse('operator not supported');
     // What went wrong was reported where the value was lost.
-    if (inputs.some((v) => v?.kind === 'lost')) return { kind: 'lost' };
+    const lost = inputs.find((v) => v?.kind === 'lost');
+    if (lost) return lost.why === undefined ? { kind: 'lost' } : this.#refuse(lost.why);
     if (!translate) return this.#refuse('operator not supported, but for the arithmetic of shapes');
     if ([...node.attributes.values()].some((a) => a.other))
       return this.#refuse('an attribute that is a graph or a list of tensors');

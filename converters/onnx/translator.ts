@@ -42,9 +42,11 @@ export interface Known {
   readonly name: string;
 }
 
-/** Result of an operator that was refused. */
+/** Result of an operator that was refused, or a constant that cannot be read. */
 export interface Lost {
   readonly kind: 'lost';
+  /** Why, where no operator was refused for it. */
+  readonly why?: string;
 }
 
 /** How an activation was made. */
