@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { onnxReader } from '../../converters/onnx/index.js';
+import { writeOnnx } from '../../converters/onnx/write.js';
 import { IsplitError } from '../../src/core/errors.js';
 import { createOnnxEngine } from '../../src/engines/onnx.js';
 import { type Graph, tensorOf } from '../../src/ir/graph.js';
@@ -120,6 +121,15 @@ describeNeeding([torchOracle, pythonOracle], 'networks that PyTorch exported, ag
   it('recognises hard swish', async () => {
     expect(nodeCounts((await read(path.join(models, 'mobile_17.onnx'))).graph).hard_swish).toBe(1);
     expect(nodeCounts((await read(path.join(models, 'mobile_11.onnx'))).graph).hard_swish).toBe(1);
+  });
+
+  it.each(STRAIGHT)('reads %s back from our own writer, node for node', async (name) => {
+    const { graph } = await read(path.join(models, `${name}_17.onnx`));
+    const sibling = () => Promise.reject(new Error('no external data'));
+    const again = await onnxReader.read({ name: 'again.onnx', bytes: writeOnnx(graph), sibling }, {});
+    expect(again.graph.nodes.map((n) => n.kind)).toEqual(graph.nodes.map((n) => n.kind));
+    const expected = JSON.parse(readFileSync(path.join(outputs, `${name}_17.json`), 'utf8')) as OnnxRuntime;
+    await expectOutputs(again.graph, expected, true);
   });
 
   it('a free batch stays open in every reshape', async () => {
