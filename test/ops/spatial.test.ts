@@ -251,6 +251,9 @@ function resizes(op: string): OpCase[] {
     ['to one pixel', [1, 5, 6, 2], [1, 1]],
     ['from one pixel', [1, 1, 1, 3], [3, 4]],
     ['same size', [1, 4, 5, 2], [4, 5]],
+    // Positions that are whole (or half) numbers, but not in float32.
+    ['14x8 to 46x47', [1, 14, 8, 1], [46, 47]],
+    ['2x4 to 47x41', [1, 2, 4, 1], [47, 41]],
   ];
   const modes = Object.entries({ asymmetric, corners, centers });
   return modes.flatMap(([mode, sampling]) =>
