@@ -21,7 +21,12 @@ function residualNet(): Graph {
   const w3 = b.constant('w3', [5, 4 * 4 * 3], normal([5, 48], 0.2));
   const c1 = b.op('conv2d', [x, w1, b1], { strides: [2, 2], dilations: [1, 1], pads: [1, 1, 0, 1] }, { id: 'c1' });
   const r1 = b.op('relu', [c1], {}, { id: 'r1' });
-  const c2 = b.op('conv2d', [r1, w2], { strides: [1, 1], dilations: [1, 1], pads: [1, 1, 1, 1], activation: 'relu' }, { id: 'c2' });
+  const c2 = b.op(
+    'conv2d',
+    [r1, w2],
+    { strides: [1, 1], dilations: [1, 1], pads: [1, 1, 1, 1], activation: 'relu' },
+    { id: 'c2' },
+  );
   const sum = b.op('add', [r1, c2], {}, { id: 'sum' });
   const flat = b.op('reshape', [sum], { shape: [-1, 48] }, { id: 'flat' });
   return b.build([b.op('dense', [flat, w3], {}, { id: 'y' })]);
