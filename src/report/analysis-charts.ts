@@ -95,7 +95,7 @@ export function chartTradeOff(analysis: Analysis): TopLevelSpec {
     height: 260,
     data: { values: rows },
     layer: [
-      points('rejected', { shape: 'cross', size: 40, stroke: lightColour('rejected'), fill: null }),
+      points('rejected', { shape: 'M-1,-1L1,1M1,-1L-1,1', size: 60, stroke: lightColour('rejected'), fill: null }),
       points('fits', { shape: 'circle', size: 45, stroke: lightColour('accent'), fill: lightColour('paper') }),
       points('front', { shape: 'circle', size: 70, stroke: lightColour('accent'), fill: lightColour('accent') }),
       {

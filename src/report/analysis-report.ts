@@ -13,6 +13,8 @@ import {
   describeOtherRankings,
   explainSize,
   isSingle,
+  keepTogether,
+  nameData,
   plainText,
 } from './phrases.js';
 import { renderChart } from './render-chart.js';
@@ -38,16 +40,16 @@ function drawSummary(analysis: Analysis): Markup {
   const budgets = describeBudgets(analysis.budgets);
   const facts: [string, string][] = [
     ['model', describeModel(analysis)],
-    ['data', `${analysis.data.name} (${analysis.data.format}) · ${formatCount(analysis.samples)} samples`],
+    ['data', `${nameData(analysis)} (${analysis.data.format}) · ${formatCount(analysis.samples)} samples`],
     ['importance of', describeClassSubset(analysis)],
     ['device', describeDevice(analysis)],
     ['budgets', budgets ?? (analysis.device === null ? 'none' : "none beside the board's own limits")],
     ['accuracy', `whole network, float32: ${describeAccuracy(analysis)}`],
   ];
-  const rows = facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>\n`);
+  const rows = facts.map(([name, value]) => html`<dt>${name}</dt><dd>${keepTogether(value)}</dd>\n`);
   return html`<h1>${analysis.model.name}</h1>
 <p class="kind">Where to cut, by isplit-edge analyze</p>
-<p class="advice${analysis.ranking.length === 0 ? ' none' : ''}">${analysis.advice}</p>
+<p class="advice${analysis.ranking.length === 0 ? ' none' : ''}">${keepTogether(analysis.advice)}</p>
 <dl>
 ${rows}</dl>`;
 }
@@ -65,8 +67,8 @@ async function drawCurve(analysis: Analysis): Promise<Markup> {
     chartOverDepth(analysis),
     'Importance, costs and latency of every cut in order of depth',
   );
-  return html`<h2>Importance and cost, in order of depth</h2>
-<p>${explainSize(analysis)} ${describeOtherRankings(analysis)}</p>
+  return html`<h2 class="curve">Importance and cost, in order of depth</h2>
+<p>${keepTogether(`${explainSize(analysis)} ${describeOtherRankings(analysis)}`)}</p>
 ${drawKey(analysis)}
 <figure>${new Markup(svg)}<figcaption>${overlay} Left is the input, right the result. Bars under the curve belong to the cut above them.</figcaption></figure>`;
 }

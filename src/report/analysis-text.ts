@@ -95,7 +95,10 @@ function drawTable(analysis: Analysis, width: number, style: Style): string[] {
   if (joined.length > 0) {
     const more = joined.length - JOINED_SHOWN;
     const title = `several tensors cross here; no importance, least on the wire first${more > 0 ? ` (${formatCount(more)} more in analysis.json)` : ''}`;
-    table.push(style(`${INDENT}── ${title}`, 'dim'), ...body.slice(single.length));
+    const separator = wrapText(title, room, 3).map((line, i) =>
+      style(`${INDENT}${i === 0 ? '── ' : ''}${line}`, 'dim'),
+    );
+    table.push(...separator, ...body.slice(single.length));
   }
   if (analysis.ranking.length === 0) table.push('', ...listMisses(analysis, width));
   else if (inRow === undefined) table.push(...listReasons(rows, width));

@@ -69,13 +69,15 @@ tr.first td{background:var(--chosen);font-weight:600}
 tr.no td{color:var(--muted)}
 tr.no td.why{color:var(--ink)}
 td.off{font-weight:700;color:var(--second)}
-code{font:12px/1.4 ui-monospace,"SF Mono",Menlo,Consolas,"Liberation Mono",monospace;overflow-wrap:anywhere}
+code{font:0.93em/1.35 ui-monospace,"SF Mono",Menlo,Consolas,"Liberation Mono",monospace;overflow-wrap:anywhere}
 footer{margin-top:48px;padding-top:12px;border-top:1px solid var(--grid);color:var(--muted);font-size:13px}
 @page{margin:14mm 12mm}
 @media print{
 :root{color-scheme:light}
 body{font-size:10.5pt}
 main{max-width:none;padding:0}
+h2.curve{break-before:page;border-top:0;margin-top:0}
+h2.curve~figure svg{max-height:215mm}
 h2{break-after:avoid;margin-top:24px}
 figure,.wide{overflow:visible}
 figure svg{max-width:100%;break-inside:avoid}

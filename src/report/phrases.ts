@@ -27,6 +27,17 @@ export function shorten(text: string, length: number): string {
   return `${points.slice(0, length - 1 - end).join('')}…${end > 0 ? points.slice(-end).join('') : ''}`;
 }
 
+/**
+ * Blanks that may not break a line: within digits in groups of three, between a number and its unit, around an arrow.
+ */
+export const INNER_BLANK =
+  /(?<=→) | (?=→)|(?<=\d) (?=\d{3}\b|%|(?:B|KiB|MiB|us|ms|s|MACs|parameters|samples|classes)\b)/gu;
+
+/** Makes those blanks no-break spaces. */
+export function keepTogether(text: string): string {
+  return text.replace(INNER_BLANK, '\u00a0');
+}
+
 export function formatShape(shape: readonly number[]): string {
   return shape.join('×');
 }
@@ -65,8 +76,13 @@ export function describeModel({ model }: Analysis): string {
     .join(' · ');
 }
 
+/** `fashion, test part`. */
+export function nameData({ data }: Analysis): string {
+  return data.part === null ? data.name : `${data.name}, ${data.part} part`;
+}
+
 export function describeData(analysis: Analysis): string {
-  const parts = [analysis.data.name, `${formatCount(analysis.samples)} samples`, `seed ${analysis.seed}`];
+  const parts = [nameData(analysis), `${formatCount(analysis.samples)} samples`, `seed ${analysis.seed}`];
   if (analysis.classes !== null) parts.push(`importance of ${describeClassSubset(analysis)}`);
   parts.push(`engine ${analysis.engine}`);
   return parts.map(plainText).join(' · ');
@@ -160,8 +176,12 @@ export function describeOtherRankings(analysis: Analysis): string {
 }
 
 /** `87.7 % [86.2 – 89.1] of 2 000 samples, 95 % interval`. */
-export function describeAccuracy({ accuracy, samples }: Analysis): string {
+export function describeAccuracy({ accuracy, samples, data }: Analysis): string {
   const [low, high] = accuracy.interval;
+  const trained =
+    data.part === 'train'
+      ? '; these are training pictures if the network saw this part, which says nothing about new ones'
+      : '';
   const figure = (share: number): string => (100 * share).toFixed(1);
-  return `${figure(accuracy.full)} % [${figure(low)} – ${figure(high)}] of ${formatCount(samples)} samples, 95 % interval`;
+  return `${figure(accuracy.full)} % [${figure(low)} – ${figure(high)}] of ${formatCount(samples)} samples, 95 % interval${trained}`;
 }

@@ -8,6 +8,7 @@ import {
   formatLog10,
   formatPercent,
   formatShape,
+  keepTogether,
   log10CuiSum,
   PREDICTOR_NAMES,
   PREDICTORS,
@@ -61,7 +62,7 @@ export function drawRankingTable(analysis: Analysis): Markup {
 
 function describeFit(cut: AnalyzedCut): Markup {
   if (cut.feasible) return html`yes`;
-  const [first, ...more] = cut.reasons.map(describeReasonShort);
+  const [first, ...more] = cut.reasons.map((reason) => keepTogether(describeReasonShort(reason)));
   return html`no: ${first ?? ''}${more.map((reason) => html`;<br>${reason}`)}`;
 }
 

@@ -1,4 +1,5 @@
 /** Columns of a terminal table: aligned, and left out one by one where the width does not suffice. */
+import { keepTogether } from './phrases.js';
 
 export interface TextColumn {
   readonly header: string;
@@ -56,15 +57,12 @@ export function layOutTable(columns: readonly TextColumn[]): string[] {
   ];
 }
 
-/** Blanks that may not break: within digits in groups of three, before a unit, around an arrow. */
-const BREAK = /(?<!→) (?!→)(?!(?<=\d )(?:\d{3}\b|%|(?:B|KiB|MiB|us|ms|s|MACs|parameters|samples|classes)\b))/u;
-
 /** Breaks a text at blanks; following lines start under the text, after `indent` blanks. */
 export function wrapText(text: string, width: number, indent: number): string[] {
   const room = Math.max(20, width - indent);
   const lines: string[] = [];
   let line = '';
-  for (const word of text.split(BREAK)) {
+  for (const word of keepTogether(text).split(' ')) {
     if (line !== '' && textWidth(line) + 1 + textWidth(word) > room) {
       lines.push(line);
       line = word;
@@ -73,5 +71,5 @@ export function wrapText(text: string, width: number, indent: number): string[] 
     }
   }
   if (line !== '') lines.push(line);
-  return lines.map((l, i) => (i === 0 ? l : ' '.repeat(indent) + l));
+  return lines.map((l, i) => (i === 0 ? '' : ' '.repeat(indent)) + l.replaceAll('\u00a0', ' '));
 }

@@ -190,7 +190,7 @@ export function deployedAnalysis(): Analysis {
       parameters: 98_765,
       macs: TOTAL_MACS,
     },
-    data: { name: 'fashion', format: 'idx' },
+    data: { name: 'fashion', format: 'idx', part: 'test' },
     samples: 2_000,
     accuracy: { full: 0.9125, interval: [0.8993, 0.9241] },
     classes: null,
