@@ -21,6 +21,16 @@ interface EnginesEvidence {
 interface LinksEvidence {
   readonly links: Readonly<Record<string, readonly { id: string; latencyUs: Readonly<Record<string, number>> }[]>>;
 }
+interface SampleCountEvidence {
+  readonly reference: number;
+  readonly rows: readonly {
+    pictures: number;
+    draws: number;
+    largestLog10CuiDifference: number;
+    sameRanking: number;
+    sameCandidates: number;
+  }[];
+}
 interface AccuracyEvidence {
   readonly samples: number;
   readonly accuracy: { full: number; interval: readonly [number, number] };
@@ -44,6 +54,7 @@ export function renderEvidencePage(): string {
   const counts = load<CountsEvidence>('model-counts');
   const engines = load<EnginesEvidence>('engines');
   const { links } = load<LinksEvidence>('two-links');
+  const sampleCount = load<SampleCountEvidence>('sample-count');
   const fastest = Object.entries(links).map(([link, cuts]) => [link, cuts[0]?.id ?? ''] as const);
   return `# Measured
 
@@ -74,6 +85,20 @@ Activation size alone explains r = ${engines.sizeExplains.toFixed(3)} of log10 C
 ${table(
   ['predictor', 'best to worst'],
   Object.entries(engines.rankings).map(([name, ids]) => [name, ids.join(' > ')]),
+)}
+
+## How many pictures
+
+\`npm run evidence -- sample-count\` · fashion-cnn, draws of n pictures from the ${group(sampleCount.reference)} calibration pictures, against all of them.
+
+${table(
+  ['pictures', 'largest difference of log10 CUI at any cut', 'draws with the same candidates', 'with the same ranking'],
+  sampleCount.rows.map((r) => [
+    group(r.pictures),
+    r.largestLog10CuiDifference.toFixed(2),
+    `${r.sameCandidates} of ${r.draws}`,
+    `${r.sameRanking} of ${r.draws}`,
+  ]),
 )}
 
 ## Parameters and multiply-accumulates
