@@ -8,7 +8,7 @@ process.on('message', ({ seed }: Job) => {
     if (seed === 'hang') for (;;);
     if (seed === 'crash') process.kill(process.pid, 'SIGSEGV');
     if (seed === 'exit') process.exit(3);
-    if (seed === 'memory') kept.push(new Uint8Array(1.2 * 1024 ** 3).fill(1));
+    if (seed === 'memory') kept.push(new Uint8Array(450 * 2 ** 20).fill(1));
     const peakRssBytes = process.resourceUsage().maxRSS * 1024;
     process.send?.({ kind: 'test', structural: true, outcome: 'graph', milliseconds: 1, peakRssBytes });
   });
