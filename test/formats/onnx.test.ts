@@ -109,6 +109,22 @@ describeNeeding([torchOracle, pythonOracle], 'networks that PyTorch exported, ag
     if (STRAIGHT.some((s) => name.startsWith(s))) expect(nodeCounts(graph).transpose).toBeUndefined();
   });
 
+  it('reads opsets 18 to 20, as the version converter of onnx writes them', async () => {
+    const sources = [...STRAIGHT, 'odd', 'maps'].map((name) => path.join(models, `${name}_17.onnx`));
+    const newer = oracleFolder(oraclePython() as string, 'onnx_newer_opsets.py', 'onnx-newer-models', sources);
+    const newerOutputs = outputsOf(newer, 'onnx-newer-outputs');
+    const files = readdirSync(newer).filter((f) => f.endsWith('.onnx'));
+    expect(files).toHaveLength(3 * sources.length);
+    for (const file of files) {
+      const { graph, description } = await read(path.join(newer, file));
+      expect(description).toMatch(/^ONNX opset (18|19|20)/);
+      const expected = JSON.parse(
+        readFileSync(path.join(newerOutputs, file.replace('.onnx', '.json')), 'utf8'),
+      ) as OnnxRuntime;
+      await expectOutputs(graph, expected, true);
+    }
+  }, 240_000);
+
   it('keeps readable names', async () => {
     const { graph } = await read(path.join(models, 'resnet_17.onnx'));
     const ids = graph.nodes.map((n) => n.id);
