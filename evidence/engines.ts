@@ -1,5 +1,5 @@
 import { analyzeModel, openModel } from '../src/sdk.js';
-import type { Evidence } from './registry.js';
+import type { Evidence } from './evidence.js';
 import { missingSharedData, sharedData } from './shared-data.js';
 
 /** ic_resnet8 on 2 000 CIFAR-10 pictures with every engine: accuracy, and the largest relative difference of CUI at any cut. */

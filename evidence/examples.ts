@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { Evidence } from './registry.js';
+import type { Evidence } from './evidence.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const tsx = fileURLToPath(new URL('../node_modules/tsx/dist/cli.mjs', import.meta.url));
@@ -40,6 +42,8 @@ export const examples: Evidence = {
     for (const args of COMMANDS) {
       const command = `npx isplit-edge ${args.join(' ')}`;
       report(command);
+      // What an earlier version of the code measured must not be shown.
+      rmSync(path.join(root, 'build/example'), { recursive: true, force: true });
       const { stdout } = await promisify(execFile)(process.execPath, [tsx, 'src/cli/main.ts', ...args], { cwd: root });
       shown.push({ command, stdout: stdout.trimEnd().split('\n') });
     }

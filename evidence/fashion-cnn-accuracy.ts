@@ -1,5 +1,5 @@
 import { analyzeModel, demoPaths, openModel } from '../src/sdk.js';
-import type { Evidence } from './registry.js';
+import type { Evidence } from './evidence.js';
 import { missingSharedData, sharedData } from './shared-data.js';
 
 export const fashionCnnAccuracy: Evidence = {

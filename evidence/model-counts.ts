@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { countMacs } from '../src/cost/cut-cost.js';
 import { demoPaths, type OpenModelOptions, openModel } from '../src/sdk.js';
-import type { Evidence } from './registry.js';
+import type { Evidence } from './evidence.js';
 import { missingSharedData, sharedData } from './shared-data.js';
 
 interface Counts {

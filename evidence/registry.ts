@@ -1,13 +1,5 @@
 /** Evidence: figures that docs quote, each made by one committed command. One file and one line each. */
-
-export interface Evidence {
-  readonly name: string;
-  readonly summary: string;
-  /** Why it cannot run here, or undefined. */
-  missing?(): string | undefined;
-  /** @returns what is stored as docs/evidence/<name>.json: no dates, no paths of the machine */
-  run(report: (line: string) => void): Promise<object>;
-}
+import type { Evidence } from './evidence.js';
 
 export const EVIDENCE: Readonly<Record<string, () => Promise<Evidence>>> = {
   engines: async () => (await import('./engines.js')).engines,

@@ -1,5 +1,5 @@
 import { analyzeModel, demoPaths, openModel } from '../src/sdk.js';
-import type { Evidence } from './registry.js';
+import type { Evidence } from './evidence.js';
 
 const COUNTS = [10, 20, 50, 100, 200, 500, 1000];
 const SEEDS = [0, 1, 2, 3, 4];

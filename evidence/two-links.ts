@@ -1,5 +1,5 @@
 import { type Analysis, analyzeModel, demoPaths, openModel } from '../src/sdk.js';
-import type { Evidence } from './registry.js';
+import type { Evidence } from './evidence.js';
 
 /** Single-tensor cuts by predicted total latency, fastest first. */
 function byLatency(analysis: Analysis): { id: string; latencyUs: Analysis['cuts'][number]['latencyUs'] }[] {
