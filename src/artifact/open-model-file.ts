@@ -55,7 +55,20 @@ export async function readJsonBeside(file: string, name: string): Promise<unknow
 
 async function resolveFolder(file: string): Promise<string> {
   const info = await stat(file).catch((cause: NodeJS.ErrnoException) => failRead(file, cause));
-  return info.isDirectory() ? path.join(file, 'model.json') : file;
+  if (!info.isDirectory()) return file;
+  const isSavedModel = await stat(path.join(file, 'saved_model.pb')).then(
+    () => true,
+    () => false,
+  );
+  if (isSavedModel) {
+    fail(
+      'E_MODEL_FORMAT',
+      `${path.basename(file)} is a TensorFlow SavedModel, which is not read`,
+      { folder: path.basename(file) },
+      'Save it as .h5 or .keras, or convert it with tf2onnx or the TFLite converter.',
+    );
+  }
+  return path.join(file, 'model.json');
 }
 
 async function readBounded(file: string): Promise<Uint8Array> {

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { fail } from '../core/errors.js';
+import { fail, IsplitError } from '../core/errors.js';
 
 /**
  * Writes files so that a reader sees either the old or the new content, never half of it: each is written beside its place
@@ -25,13 +26,36 @@ export async function writeFilesAtomically(
     for (const { temporary, final } of pending) await rename(temporary, final);
   } catch (cause) {
     await Promise.all(pending.map(({ temporary }) => rm(temporary, { force: true })));
-    const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
-    fail(
-      'E_WRITE',
-      `cannot write to ${folder}: ${reason}`,
-      { folder, reason },
-      'Check the path, permissions and free disk space.',
-    );
+    failWrite(folder, (cause as NodeJS.ErrnoException).code ?? String(cause));
   }
   return pending.map(({ final }) => final);
+}
+
+/**
+ * Says before the work, not after it, that a folder cannot be written: nothing is made or changed.
+ * @throws IsplitError E_WRITE
+ */
+export async function checkWritable(folder: string): Promise<void> {
+  let existing = path.resolve(folder);
+  try {
+    for (;;) {
+      const found = await stat(existing).catch((cause: NodeJS.ErrnoException) => {
+        if (cause.code === 'ENOENT') return undefined;
+        throw cause;
+      });
+      if (found) {
+        if (!found.isDirectory()) failWrite(folder, 'ENOTDIR');
+        return await access(existing, constants.W_OK | constants.X_OK);
+      }
+      existing = path.dirname(existing);
+    }
+  } catch (cause) {
+    if (cause instanceof IsplitError) throw cause;
+    failWrite(folder, (cause as NodeJS.ErrnoException).code ?? String(cause));
+  }
+}
+
+function failWrite(folder: string, reason: string): never {
+  const message = `cannot write to ${folder}: ${reason}`;
+  fail('E_WRITE', message, { folder, reason }, 'Check the path, permissions and free disk space.');
 }
