@@ -35,6 +35,7 @@ import { type PreprocessOptions, specFromOptions } from './preprocess/options.js
 import { canonicalSpec, type PreprocessSpec } from './preprocess/spec.js';
 
 export { openStageStore, type StageStore } from './artifact/stage-store.js';
+export { checkWritable } from './artifact/write-files.js';
 export type { RunContext } from './core/context.js';
 export { IsplitError } from './core/errors.js';
 export { listDevices, listGateways, listLinks, loadDevice, loadGateway, loadLink } from './devices/index.js';

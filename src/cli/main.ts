@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander';
-import { VERSION } from '../sdk.js';
+import { IsplitError, VERSION } from '../sdk.js';
 import { exitStatus, interruption } from './command.js';
 import { createProgram } from './program.js';
 import { Terminal } from './terminal.js';
+
+const HELP_HINT = 'isplit-edge --help lists the commands.';
 
 const program = createProgram(VERSION);
 
@@ -11,8 +13,8 @@ const argv = process.argv;
 const json = argv.includes('--json');
 for (const command of [program, ...program.commands]) {
   command.exitOverride();
-  // With --json commander's own message would break the one document; it is printed as a coded error below.
-  if (json) command.configureOutput({ writeErr: () => {} });
+  // Usage errors are printed below, like all others: coded, with a hint, as one document with --json.
+  command.configureOutput({ writeErr: () => {} });
 }
 
 // The first Ctrl-C lets work stop at a safe point; the second one leaves at once.
@@ -25,11 +27,22 @@ try {
   await program.parseAsync(argv);
 } catch (error) {
   if (!(error instanceof CommanderError)) throw error;
-  const shown = error.exitCode === 0 || error.code === 'commander.help';
-  exitStatus.code = error.exitCode === 0 ? 0 : 2;
-  if (!shown && json) {
-    const { IsplitError } = await import('../core/errors.js');
-    new Terminal({ json }).error(new IsplitError({ code: 'E_USAGE', message: error.message.replace(/^error: /, '') }));
-  }
+  if (error.exitCode !== 0) exitStatus.code = reportUsage(error);
 }
-process.exit(exitStatus.code);
+// What was written reaches a slow reader before the process ends.
+process.stdout.write('', () => process.exit(exitStatus.code));
+
+function reportUsage(error: CommanderError): number {
+  const terminal = new Terminal({ json });
+  if (error.code === 'commander.help') {
+    if (!json) {
+      process.stderr.write(program.helpInformation());
+      return 2;
+    }
+    return terminal.error(new IsplitError({ code: 'E_USAGE', message: 'no command was given', hint: HELP_HINT }));
+  }
+  const message = error.message.replace(/^error: /, '').replace(/\n\(Did you mean (.*)\?\)$/, '; did you mean $1?');
+  const command = program.commands.find((c) => argv.slice(2).includes(c.name()));
+  const hint = command ? `isplit-edge ${command.name()} --help has the options and examples.` : HELP_HINT;
+  return terminal.error(new IsplitError({ code: 'E_USAGE', message, hint }));
+}

@@ -12,7 +12,6 @@ export function createProgram(version: string): Command {
   return new Command('isplit-edge')
     .description('Split a CNN between a microcontroller and a gateway.')
     .version(version)
-    .showHelpAfterError('(add --help for usage and examples)')
     .addCommand(demoCommand())
     .addCommand(initCommand())
     .addCommand(inspectCommand())

@@ -119,7 +119,7 @@ function describeError(error: IsplitError): string {
   const lines = [`error ${first?.code ?? error.code}  ${first?.message ?? error.message}`];
   for (const problem of rest.slice(0, 20)) lines.push(`      ${problem.code}  ${problem.message}`);
   if (rest.length > 20) lines.push(`      … and ${rest.length - 20} more (all with --json)`);
-  if (error.hint) lines.push(`      ${error.hint}`);
+  lines.push(`      ${error.remedy}`);
   return `${lines.join('\n')}\n`;
 }
 

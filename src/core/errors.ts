@@ -39,10 +39,15 @@ export class IsplitError extends Error {
     return ERROR_CODES[this.code].exit;
   }
 
+  /** What to do: the hint of this error, else what helps with all of its kind. */
+  get remedy(): string {
+    return this.hint ?? ERROR_CODES[this.code].remedy;
+  }
+
   /** The document printed by `--json`. */
   toJSON(): { error: Record<string, unknown> } {
     return {
-      error: { code: this.code, message: this.message, context: this.context, hint: this.hint ?? null, all: this.all },
+      error: { code: this.code, message: this.message, context: this.context, hint: this.remedy, all: this.all },
     };
   }
 }

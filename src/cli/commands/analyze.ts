@@ -1,9 +1,9 @@
 import path from 'node:path';
 import type { Command } from 'commander';
-import { fail } from '../../core/errors.js';
+import { Problems } from '../../core/errors.js';
 import { renderAnalysisReport } from '../../report/analysis-report.js';
 import { renderAnalysisText } from '../../report/analysis-text.js';
-import { analyzeModel, openModel, openStageStore, writeAnalysis } from '../../sdk.js';
+import { analyzeModel, checkWritable, openModel, openStageStore, writeAnalysis } from '../../sdk.js';
 import { defineCommand, runAction } from '../command.js';
 import {
   addAnalysisOptions,
@@ -34,14 +34,12 @@ export function analyzeCommand(): Command {
     runAction(raw, async ({ terminal, ctx }) => {
       const project = readProjectFile();
       const options = readOptions(raw, project);
-      const name =
-        model ??
-        project?.model ??
-        fail('E_USAGE', 'no model was given', {}, 'isplit-edge analyze MODEL --data D, or run isplit-edge init first.');
-      const data =
-        options.analyze.data ?? fail('E_USAGE', 'no data was given', {}, 'Add --data PATH with labelled samples.');
+      const name = model ?? project?.model;
+      const { data } = options.analyze;
+      if (name === undefined || data === undefined) failIncomplete(name, data);
       const opened = await openModel(name, options.model, ctx);
       const folder = typeof raw.out === 'string' ? raw.out : `analysis/${opened.name.replace(/\.[^.]+$/, '')}`;
+      await checkWritable(folder);
       const store = raw.cache === false ? undefined : openStageStore(path.join(folder, '.cache'));
       const analysis = await analyzeModel(opened, { ...options.analyze, data, store }, ctx);
       for (const warning of analysis.warnings) terminal.warn(warning);
@@ -50,4 +48,18 @@ export function analyzeCommand(): Command {
       return analysis.ranking.length === 0 && analysis.cuts.length > 0 ? 4 : 0;
     }),
   );
+}
+
+/** Everything that is missing at once. */
+function failIncomplete(model: string | undefined, data: string | undefined): never {
+  const problems = new Problems();
+  const orInit = 'or run isplit-edge init first';
+  if (model === undefined) {
+    problems.add('E_USAGE', 'no model was given', {}, `isplit-edge analyze MODEL --data PATH, ${orInit}.`);
+  }
+  if (data === undefined) {
+    problems.add('E_USAGE', 'no data was given', {}, `Add --data PATH with labelled samples, ${orInit}.`);
+  }
+  problems.throwIfAny();
+  throw new Error('unreachable');
 }
