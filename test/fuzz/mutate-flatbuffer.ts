@@ -66,7 +66,10 @@ const MODEL: TableSchema = {
 const findSites = memoize((bytes: Uint8Array): readonly Site[] => {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const sites: Site[] = [];
-  const add = (kind: string, at: number, size: number): number => sites.push({ kind, at, size });
+  const add = (kind: string, at: number, size: number): void => {
+    if (sites.length > bytes.length) throw new RangeError('the file was broken before');
+    sites.push({ kind, at, size });
+  };
   const follow = (at: number): number => {
     add('offset', at, 4);
     return at + view.getUint32(at, true);
