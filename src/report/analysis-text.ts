@@ -30,7 +30,9 @@ export interface AnalysisTextOptions {
 /** Cuts of several tensors shown; importance is not defined for them, so those that send least come first. */
 const JOINED_SHOWN = 8;
 const REASONS_SHOWN = 8;
-const ID_WIDTH = 28;
+const ID_WIDTHS = [28, 22, 18] as const;
+/** Drop order of the planned bytes: they make room first. */
+const DROPPED_FIRST = 1;
 const LABEL_WIDTH = 9;
 const INDENT = '  ';
 
@@ -78,14 +80,18 @@ function drawTable(analysis: Analysis, width: number, style: Style): string[] {
   const single = analysis.cuts.filter(isSingle);
   const joined = analysis.cuts.filter((cut) => !isSingle(cut)).sort((a, b) => a.wireBytes - b.wireBytes);
   const rows = [...single, ...joined.slice(0, JOINED_SHOWN)];
-  const columns = buildColumns(analysis, rows, drawBars(single.map((cut) => cut.log10Cui)));
   const room = width - INDENT.length;
+  const bars = drawBars(single.map((cut) => cut.log10Cui));
+  // Names get shorter before figures go.
+  const tried = ID_WIDTHS.map((idWidth) => buildColumns(analysis, rows, bars, idWidth));
+  const whole = tried.find((columns) => tableWidth(columns.filter((c) => c.dropOrder !== DROPPED_FIRST)) <= room);
+  const columns = whole ?? (tried.at(-1) as TextColumn[]);
   const notes = rows.map((cut) => describeFit(cut, analysis));
   // Reasons stand in their rows where they fit whole, else under the table; only the planned bytes make room for them.
   const widest = notes.reduce((most, note, i) => (rows[i]?.feasible ? most : Math.max(most, textWidth(note))), 0);
   const roomy = withNotes(columns, notes, Number.POSITIVE_INFINITY);
-  const withoutPlanned = roomy.filter((column) => column.dropOrder !== 1);
-  const inRow = widest > 0 ? [roomy, withoutPlanned].find((tried) => tableWidth(tried) <= room) : undefined;
+  const withoutPlanned = roomy.filter((column) => column.dropOrder !== DROPPED_FIRST);
+  const inRow = widest > 0 ? [roomy, withoutPlanned].find((layout) => tableWidth(layout) <= room) : undefined;
   const kept = chooseColumns(columns, room);
   const chosen = inRow ?? withNotes(kept, widest > 0 ? [] : notes, room - tableWidth(kept));
   const lines = layOutTable(chosen).map((line) => INDENT + line);
@@ -110,7 +116,12 @@ function rowStyle(cut: AnalyzedCut, analysis: Analysis): 'bold' | 'dim' | 'plain
   return cut.feasible ? 'plain' : 'dim';
 }
 
-function buildColumns(analysis: Analysis, rows: readonly AnalyzedCut[], bars: readonly string[]): TextColumn[] {
+function buildColumns(
+  analysis: Analysis,
+  rows: readonly AnalyzedCut[],
+  bars: readonly string[],
+  idWidth: number,
+): TextColumn[] {
   const column = (
     header: string,
     cell: (cut: AnalyzedCut, row: number) => string,
@@ -120,7 +131,7 @@ function buildColumns(analysis: Analysis, rows: readonly AnalyzedCut[], bars: re
   const mark = (cut: AnalyzedCut): string =>
     `${cut.localMaximum ? '*' : ' '} ${cut.id === analysis.ranking[0] ? '▸' : ' '}`;
   return [
-    column('cut', (cut) => shorten(plainText(cut.id), ID_WIDTH), undefined, 'left'),
+    column('cut', (cut) => shorten(plainText(cut.id), idWidth), undefined, 'left'),
     column('', mark, undefined, 'left'),
     column('log10 CUI', (cut, i) => `${bars[i] ?? '   '} ${formatLog10(cut.log10Cui).padStart(6)}`),
     column('size-free', (cut) => formatLog10(log10CuiSum(cut)), 6),
@@ -128,7 +139,11 @@ function buildColumns(analysis: Analysis, rows: readonly AnalyzedCut[], bars: re
     column('flash', (cut) => formatBytesShort(cut.flashBytes), 2),
     column('RAM', (cut) => formatBytesShort(cut.arenaBytes), 4),
     column('wire raw', (cut) => formatBytes(cut.wireBytes), 8),
-    column('→ planned', (cut) => (cut.wireBytesPlanned === null ? '–' : formatBytes(cut.wireBytesPlanned)), 1),
+    column(
+      '→ planned',
+      (cut) => (cut.wireBytesPlanned === null ? '–' : formatBytes(cut.wireBytesPlanned)),
+      DROPPED_FIRST,
+    ),
     ...(rows.some((cut) => cut.probeAccuracy !== null)
       ? [column('probe', (cut) => (cut.probeAccuracy === null ? '–' : `${(100 * cut.probeAccuracy).toFixed(1)} %`), 5)]
       : []),
@@ -175,7 +190,7 @@ function listMisses(analysis: Analysis, width: number): string[] {
 
 function listCuts(cuts: readonly AnalyzedCut[], width: number, total: number): string[] {
   const shown = cuts.slice(0, REASONS_SHOWN);
-  const names = shown.map((cut) => shorten(plainText(cut.id), ID_WIDTH));
+  const names = shown.map((cut) => shorten(plainText(cut.id), ID_WIDTHS[0]));
   const nameWidth = names.reduce((widest, name) => Math.max(widest, textWidth(name)), 0);
   const lines = shown.flatMap((cut, i) => {
     const start = `${INDENT}  ${(names[i] as string).padEnd(nameWidth)}  `;

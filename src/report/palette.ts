@@ -62,7 +62,7 @@ th{font-weight:600;text-align:right;vertical-align:bottom;border-bottom:1.5px so
 td{text-align:right;vertical-align:top;white-space:nowrap;border-bottom:1px solid var(--grid);padding:4px 9px}
 th:first-child,td:first-child{padding-left:4px}
 .l{text-align:left}
-td.id{min-width:15ch;max-width:30ch;white-space:normal;overflow-wrap:anywhere}
+td.id{min-width:21ch;max-width:30ch;white-space:normal;overflow-wrap:anywhere}
 td.wrap{white-space:normal}
 td.why{white-space:normal;min-width:22ch}
 tr.first td{background:var(--chosen);font-weight:600}
