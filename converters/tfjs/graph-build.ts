@@ -1,6 +1,6 @@
 import type { GraphBuilder } from '../../src/ir/builder.js';
 import { type Attrs, elementCount, type Shape } from '../../src/ir/graph.js';
-import type { GraphNode } from './graph-def.js';
+import type { GraphNode } from './graph-node.js';
 
 /** A constant known while reading: a weight, or a shape computed from shapes. */
 export interface ConstantValue {

@@ -3,9 +3,11 @@ import { GraphBuilder } from '../../src/ir/builder.js';
 import { elementCount, formatShape, type Graph, type Shape } from '../../src/ir/graph.js';
 import { verifyGraph } from '../../src/ir/verify.js';
 import { SHAPES } from '../../src/ops/index.js';
-import { isObject, type Json, type JsonObject, own } from '../../src/passes/keras/index.js';
+import type { Json, JsonObject } from '../../src/passes/keras/index.js';
 import type { ConstantValue, GraphBuild, Handler, HandlerResult } from './graph-build.js';
-import { type GraphNode, type NodeRef, parseGraphDef, parseRef, parseShape, sortNodes } from './graph-def.js';
+import { checkGraphDef, type NodeRef, parseRef, sortAfterInputs } from './graph-check.js';
+import { loadConverterGraph } from './graph-model-loader.js';
+import { GraphNode } from './graph-node.js';
 import type { TfjsWeight } from './manifest.js';
 import { CONV_OPS } from './ops-conv.js';
 import { ELEMENTWISE_OPS } from './ops-elementwise.js';
@@ -13,36 +15,44 @@ import { SHAPE_OPS } from './ops-shape.js';
 
 const HANDLERS: Readonly<Record<string, Handler>> = { ...CONV_OPS, ...ELEMENTWISE_OPS, ...SHAPE_OPS };
 const MAX_ACTIVATION_ELEMENTS = 2 ** 28;
+/** Ops that are no outputs when nothing asks for them. */
+const UNASKED: readonly string[] = ['Const', 'Placeholder', 'NoOp'];
 
 /** TensorFlow ops that are read, for documentation. */
 export const SUPPORTED_TF_OPS: readonly string[] = ['Const', 'Placeholder', ...Object.keys(HANDLERS)].sort();
 
 /**
- * A graph-model: a TensorFlow GraphDef in JSON whose constants lie in the shards. It is parsed here and not by
- * tfjs-converter, whose parser is private, needs a backend and trusts its input.
+ * A graph-model: a TensorFlow GraphDef in JSON whose constants lie in the shards. TensorFlow.js's converter reads it, once it
+ * has passed our checks.
  * @param signature `signature` of model.json, which names inputs and outputs; without it every Placeholder is an input and
  *   what nobody reads is an output
+ * @throws IsplitError E_MODEL_CORRUPT, E_MODEL_TOO_LARGE, E_OP_UNSUPPORTED (all of them), E_SHAPE
  */
-export function readGraphModel(
+export async function readGraphModel(
   topology: JsonObject,
   signature: Json | undefined,
   weights: ReadonlyMap<string, TfjsWeight>,
   file: string,
-): Graph {
-  const nodes = parseGraphDef(topology, file);
-  const outputs = signatureRefs(signature, 'outputs') ?? unreadNodes(nodes);
-  for (const ref of outputs) {
-    if (!nodes.has(ref.name)) fail('E_MODEL_CORRUPT', `${file}: output "${ref.name}" does not exist`, { file });
-  }
+): Promise<Graph> {
+  const def = checkGraphDef(topology, signature, file);
+  const loaded = await loadConverterGraph(def, file);
+  const nodes = new Map([...loaded.nodes].map(([name, node]) => [name, new GraphNode(node)]));
+  const known = (name: string): GraphNode => nodes.get(name) as GraphNode;
+  const signed = Object.keys(def.outputs).length > 0;
+  const outputs = loaded.outputs.map(({ name }) => known(name)).filter(({ op }) => signed || !UNASKED.includes(op));
   if (outputs.length === 0) fail('E_MODEL_CORRUPT', `${file}: the graph has no outputs`, { file });
-  const order = sortNodes(
-    nodes,
-    outputs.map((ref) => ref.name),
+  const order = sortAfterInputs(
+    outputs,
+    (node) => node.inputs.map((ref) => known(ref.name)),
+    (names) => fail('E_MODEL_CORRUPT', `${file}: nodes wait for each other in a circle: ${names}`, { file }),
   );
   refuseUnknown(order);
   const reader = new GraphModelReader(file, nodes, order, outputs, weights);
-  const inputs = signatureRefs(signature, 'inputs') ?? [];
-  return reader.build(inputs, signatureShapes(signature));
+  const shapes = Object.values(def.inputs).flatMap(({ name, shape }) => (shape ? [[parseRef(name).name, shape]] : []));
+  return reader.build(
+    loaded.inputs.map(({ name }) => name),
+    new Map(shapes as [string, readonly number[]][]),
+  );
 }
 
 function refuseUnknown(order: readonly GraphNode[]): void {
@@ -58,42 +68,13 @@ function refuseUnknown(order: readonly GraphNode[]): void {
   problems.throwIfAny();
 }
 
-function signatureRefs(signature: Json | undefined, key: string): NodeRef[] | undefined {
-  const part = isObject(signature) ? own(signature, key) : undefined;
-  if (!isObject(part)) return undefined;
-  return Object.values(part).flatMap((entry) => {
-    const name = isObject(entry) ? own(entry, 'name') : undefined;
-    return typeof name === 'string' ? [parseRef(name)] : [];
-  });
-}
-
-/** Shapes of inputs by node name. */
-function signatureShapes(signature: Json | undefined): Map<string, number[]> {
-  const shapes = new Map<string, number[]>();
-  const part = isObject(signature) ? own(signature, 'inputs') : undefined;
-  for (const entry of isObject(part) ? Object.values(part) : []) {
-    const name = isObject(entry) ? own(entry, 'name') : undefined;
-    const shape = isObject(entry) ? own(entry, 'tensorShape') : undefined;
-    const dims = isObject(shape) ? parseShape(shape) : undefined;
-    if (typeof name === 'string' && dims) shapes.set(parseRef(name).name, dims);
-  }
-  return shapes;
-}
-
-function unreadNodes(nodes: ReadonlyMap<string, GraphNode>): NodeRef[] {
-  const read = new Set([...nodes.values()].flatMap((node) => node.inputs.map((ref) => ref.name)));
-  return [...nodes.values()]
-    .filter((node) => !read.has(node.name) && node.op !== 'Const' && node.op !== 'Placeholder' && node.op !== 'NoOp')
-    .map((node) => ({ name: node.name, index: 0 }));
-}
-
 class GraphModelReader implements GraphBuild {
   readonly builder: GraphBuilder;
   readonly #file: string;
+  readonly #nodes: ReadonlyMap<string, GraphNode>;
   readonly #order: readonly GraphNode[];
-  readonly #outputs: readonly NodeRef[];
+  readonly #outputs: readonly GraphNode[];
   readonly #weights: ReadonlyMap<string, TfjsWeight>;
-  readonly #readers = new Map<string, GraphNode[]>();
   /** Results by node; undefined when the node failed or waits for one that did. */
   readonly #values = new Map<string, HandlerResult | undefined>();
   readonly #asTensor = new Map<ConstantValue, string>();
@@ -102,27 +83,21 @@ class GraphModelReader implements GraphBuild {
     file: string,
     nodes: ReadonlyMap<string, GraphNode>,
     order: readonly GraphNode[],
-    outputs: readonly NodeRef[],
+    outputs: readonly GraphNode[],
     weights: ReadonlyMap<string, TfjsWeight>,
   ) {
     this.builder = new GraphBuilder(file.replace(/\.json$/, ''), SHAPES);
     this.#file = file;
+    this.#nodes = nodes;
     this.#order = order;
     this.#outputs = outputs;
     this.#weights = weights;
-    for (const node of nodes.values()) {
-      for (const ref of node.inputs) {
-        const list = this.#readers.get(ref.name);
-        if (list) list.push(node);
-        else this.#readers.set(ref.name, [node]);
-      }
-    }
   }
 
-  build(inputs: readonly NodeRef[], shapes: ReadonlyMap<string, number[]>): Graph {
+  build(inputs: readonly string[], shapes: ReadonlyMap<string, readonly number[]>): Graph {
     const problems = new Problems();
     const placeholders = this.#order.filter((node) => node.op === 'Placeholder');
-    const rank = new Map(inputs.map((ref, i) => [ref.name, i]));
+    const rank = new Map(inputs.map((name, i) => [name, i]));
     placeholders.sort((a, b) => (rank.get(a.name) ?? inputs.length) - (rank.get(b.name) ?? inputs.length));
     for (const node of placeholders) this.#values.set(node.name, this.#addInput(node, shapes.get(node.name)));
     for (const node of this.#order) {
@@ -138,11 +113,9 @@ class GraphModelReader implements GraphBuild {
       }
     }
     problems.throwIfAny();
-    const outputs = this.#outputs.map((ref) => {
-      if (ref.index !== 0)
-        fail('E_OP_UNSUPPORTED', `${this.#file}: output "${ref.name}:${ref.index}" is not the first of its node`);
-      const value = this.#values.get(ref.name);
-      if (!value || !('tensor' in value)) fail('E_MODEL_CORRUPT', `${this.#file}: output "${ref.name}" is a constant`);
+    const outputs = this.#outputs.map(({ name }) => {
+      const value = this.#values.get(name);
+      if (!value || !('tensor' in value)) fail('E_MODEL_CORRUPT', `${this.#file}: output "${name}" is a constant`);
       return value.tensor;
     });
     const graph = this.builder.build(outputs);
@@ -175,10 +148,8 @@ class GraphModelReader implements GraphBuild {
   }
 
   soleReader(node: GraphNode, op: string): GraphNode | undefined {
-    const readers = this.#readers.get(node.name) ?? [];
-    const asked = this.#outputs.some((ref) => ref.name === node.name);
-    const [only] = readers;
-    if (asked || readers.length !== 1 || only?.op !== op || only.inputs[0]?.name !== node.name) return undefined;
+    const only = node.readers.length === 1 ? this.#nodes.get(node.readers[0] as string) : undefined;
+    if (!only || this.#outputs.includes(node) || only.op !== op || only.inputs[0]?.name !== node.name) return undefined;
     // Its bias is a weight that may come later in the order, so it is read here.
     const bias = only.inputs[1];
     if (bias && !this.#values.has(bias.name)) {

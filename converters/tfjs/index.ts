@@ -42,7 +42,7 @@ async function readModelJson(file: ModelFile, json: JsonObject): Promise<ReadMod
   if (own(json, 'format') === 'graph-model' || own(topology, 'node') !== undefined) {
     const user = own(json, 'userDefinedMetadata');
     const signature = own(json, 'signature') ?? (isObject(user) ? own(user, 'signature') : undefined);
-    const graph = readGraphModel(topology, signature, weights, file.name);
+    const graph = await readGraphModel(topology, signature, weights, file.name);
     return { graph, description: `TF.js graph-model${by}`, warnings: [] };
   }
   const { graph, warnings } = readLayersModel(topology, weights);

@@ -1,22 +1,22 @@
 import { resolvePads, samePadding } from '../../src/ops/window.js';
 import { hwioToOhwi, hwoiToOhwi, transposeMatrix } from '../../src/passes/keras/index.js';
 import { addNode, checkedConstant, constantInts, type GraphBuild, type Handler, imageSize } from './graph-build.js';
-import type { GraphNode } from './graph-def.js';
+import type { GraphNode } from './graph-node.js';
 
 type Pads = [number, number, number, number];
 
 export function requireNhwc(node: GraphNode): void {
-  const format = node.string('data_format', 'NHWC');
-  if (format !== 'NHWC') node.refuse(`data_format ${format} is not read, only NHWC`);
+  const format = node.text('dataFormat', 'nhwc');
+  if (format !== 'nhwc') node.refuse(`data_format ${format.toUpperCase()} is not read, only NHWC`);
 }
 
-/** Height and width entries of a [batch, height, width, channels] attribute. */
-export function spatialPair(node: GraphNode, key: string): [number, number] {
-  const list = node.ints(key);
+/** Height and width entries of a [batch, height, width, channels] parameter. */
+export function spatialPair(node: GraphNode, param: string): [number, number] {
+  const list = node.ints(param);
   if (list.length === 0) return [1, 1];
   const [n, h, w, c] = list;
-  if (list.length !== 4 || n !== 1 || c !== 1) return node.refuse(`${key} [${list}] is not supported`);
-  if ((h as number) < 1 || (w as number) < 1) return node.corrupt(`${key} is [${list}]`);
+  if (list.length !== 4 || n !== 1 || c !== 1) return node.refuse(`${param} [${list}] is not supported`);
+  if ((h as number) < 1 || (w as number) < 1) return node.corrupt(`${param} is [${list}]`);
   return [h as number, w as number];
 }
 
@@ -28,23 +28,23 @@ export function windowPads(
   strides: [number, number],
   dilations: [number, number] = [1, 1],
 ): Pads {
-  const padding = node.string('padding', 'VALID');
-  if (padding === 'SAME') return resolvePads('same', size, kernel, strides, dilations);
-  if (padding === 'VALID') return [0, 0, 0, 0];
-  const explicit = node.ints('explicit_paddings');
+  const padding = node.text('pad', 'valid');
+  if (padding === 'same') return resolvePads('same', size, kernel, strides, dilations);
+  if (padding === 'valid') return [0, 0, 0, 0];
+  const explicit = node.ints('explicitPaddings');
   const outside = [0, 1, 6, 7].some((i) => explicit[i] !== 0);
-  if (padding !== 'EXPLICIT' || explicit.length !== 8 || outside)
+  if (padding !== 'explicit' || explicit.length !== 8 || outside)
     return node.refuse(`padding ${padding} is not supported`);
   return explicit.slice(2, 6) as Pads;
 }
 
-/** Names of TensorFlow activations that may be fused → kinds. */
+/** Names of TensorFlow activations that may be fused, in lower case → kinds. */
 const FUSED: Readonly<Record<string, string>> = {
-  Relu: 'relu',
-  Relu6: 'relu6',
-  Sigmoid: 'sigmoid',
-  Tanh: 'tanh',
-  LeakyRelu: 'leaky_relu',
+  relu: 'relu',
+  relu6: 'relu6',
+  sigmoid: 'sigmoid',
+  tanh: 'tanh',
+  leakyrelu: 'leaky_relu',
 };
 
 interface FusedOps {
@@ -54,8 +54,8 @@ interface FusedOps {
 }
 
 function fusedOps(node: GraphNode): FusedOps {
-  const ops = node.strings('fused_ops');
-  const bias = ops[0] === 'BiasAdd';
+  const ops = node.texts('fusedOps');
+  const bias = ops[0] === 'biasadd';
   const rest = bias ? ops.slice(1) : ops;
   if (rest.length === 0) return { bias };
   const [name] = rest;
@@ -63,7 +63,10 @@ function fusedOps(node: GraphNode): FusedOps {
     return node.refuse(`the fused operations ${ops.join(', ')} are not supported`);
   }
   const kind = FUSED[name] as string;
-  return { bias, activation: [kind, kind === 'leaky_relu' ? { alpha: node.float('leakyrelu_alpha', 0.2) } : {}] };
+  if (kind !== 'leaky_relu') return { bias, activation: [kind, {}] };
+  // TF.js reads it of two of the three fused ops.
+  const alpha = node.number('leakyreluAlpha', node.rawNumber('leakyrelu_alpha') ?? 0.2);
+  return { bias, activation: [kind, { alpha }] };
 }
 
 /** Bias of a convolution as input `i` of `node`, which must be one value an output channel. */
@@ -143,9 +146,9 @@ const transposed: Handler = (node, build) => {
   const dilations = spatialPair(node, 'dilations');
   if (dilations.some((d) => d !== 1)) node.refuse('dilated transposed convolutions are not supported');
   const size = outSize.slice(-3, -1) as [number, number];
-  const padding = node.string('padding', 'VALID');
-  if (padding !== 'SAME' && padding !== 'VALID') node.refuse(`padding ${padding} is not supported`);
-  const same = padding === 'SAME';
+  const padding = node.text('pad', 'valid');
+  if (padding !== 'same' && padding !== 'valid') node.refuse(`padding ${padding} is not supported`);
+  const same = padding === 'same';
   const expected = (out: number, k: number, s: number): number =>
     same ? Math.ceil(out / s) : Math.ceil((out - k + 1) / s);
   if (expected(size[0], kh, strides[0]) !== height || expected(size[1], kw, strides[1]) !== width) {
@@ -157,12 +160,12 @@ const transposed: Handler = (node, build) => {
 };
 
 const matMul: Handler = (node, build) => {
-  if (node.bool('transpose_a', false)) node.refuse('transpose_a is not supported');
+  if (node.flag('transposeA')) node.refuse('transpose_a is not supported');
   const x = build.tensor(node, 0);
   const { shape } = build.builder.type(x);
   if (shape.length !== 2) node.refuse(`its input has the shape [${shape}], a matrix was expected`);
   const weights = build.requireConstant(node, 1, 'the matrix');
-  const flipped = node.bool('transpose_b', false);
+  const flipped = node.flag('transposeB');
   const inputs = shape[1] as number;
   const [rows, columns] = checkedConstant(node, weights, flipped ? [undefined, inputs] : [inputs, undefined]).shape as [
     number,
@@ -176,14 +179,14 @@ const matMul: Handler = (node, build) => {
 
 const batchNorm: Handler = (node, build) => {
   requireNhwc(node);
-  if (node.bool('is_training', true)) node.refuse('batch normalisation in training mode is not supported');
+  if (node.rawFlag('is_training') ?? true) node.refuse('batch normalisation in training mode is not supported');
   const x = build.tensor(node, 0);
   const channels = build.builder.type(x).shape.at(-1) as number;
   const vectors = ['gamma', 'beta', 'mean', 'variance'].map((name, i) => {
     const value = checkedConstant(node, build.requireConstant(node, i + 1, name), [channels]);
     return build.addConstant(node, name, value.shape, value.data);
   });
-  return { tensor: addNode(build, node, 'batch_norm', [x, ...vectors], { epsilon: node.float('epsilon', 1e-4) }) };
+  return { tensor: addNode(build, node, 'batch_norm', [x, ...vectors], { epsilon: node.number('epsilon') }) };
 };
 
 /** Behind a convolution that took it along there is nothing left to add. */

@@ -1,5 +1,5 @@
 import { addNode, type GraphBuild, type Handler, imageSize } from './graph-build.js';
-import type { GraphNode } from './graph-def.js';
+import type { GraphNode } from './graph-node.js';
 import { requireNhwc, spatialPair, windowPads } from './ops-conv.js';
 
 const unary =
@@ -31,7 +31,7 @@ const addN: Handler = (node, build) => {
 };
 
 const leakyRelu: Handler = (node, build) => ({
-  tensor: addNode(build, node, 'leaky_relu', [build.tensor(node, 0)], { alpha: node.float('alpha', 0.2) }),
+  tensor: addNode(build, node, 'leaky_relu', [build.tensor(node, 0)], { alpha: node.number('alpha') }),
 });
 
 const softmax: Handler = (node, build) => ({
@@ -43,7 +43,7 @@ const pool =
   (node: GraphNode, build: GraphBuild) => {
     requireNhwc(node);
     const x = build.tensor(node, 0);
-    const kernelSize = spatialPair(node, 'ksize');
+    const kernelSize = spatialPair(node, 'kernelSize');
     const strides = spatialPair(node, 'strides');
     const pads = windowPads(node, imageSize(build, node, x), kernelSize, strides);
     return { tensor: addNode(build, node, kind, [x], { kernelSize, strides, pads }) };

@@ -8,7 +8,7 @@ import {
   rankOf,
   resolveAxis,
 } from './graph-build.js';
-import type { GraphNode } from './graph-def.js';
+import type { GraphNode } from './graph-node.js';
 
 /** Reshape to `target`, where the batch is the first dimension and one entry may be −1. */
 function addReshape(build: GraphBuild, node: GraphNode, x: string, target: readonly number[]): { tensor: string } {
@@ -35,7 +35,7 @@ const reshape: Handler = (node, build) => {
 const squeeze: Handler = (node, build) => {
   const x = build.tensor(node, 0);
   const { shape } = build.builder.type(x);
-  const listed = node.ints('squeeze_dims').map((axis) => resolveAxis(node, axis, shape.length));
+  const listed = node.ints('axis').map((axis) => resolveAxis(node, axis, shape.length));
   const axes = listed.length > 0 ? listed : shape.flatMap((d, i) => (d === 1 && i > 0 ? [i] : []));
   if (axes.includes(0)) node.refuse('squeezing the batch is not supported');
   if (axes.some((axis) => shape[axis] !== 1)) node.corrupt(`axes [${axes}] of [${shape}] are not all 1`);
@@ -84,7 +84,7 @@ const reduce =
     const rank = rankOf(build, x);
     const axes = constantInts(build, node, 1, 'the axes').map((axis) => resolveAxis(node, axis, rank));
     if (axes.includes(0)) node.refuse('a reduction over the batch is not supported');
-    const keepDims = node.bool('keep_dims', false);
+    const keepDims = node.flag('keepDims');
     return { tensor: addNode(build, node, kind, [x], { axes: axes.sort((a, b) => a - b), keepDims }) };
   };
 
@@ -93,8 +93,8 @@ const resize =
   (node, build) => {
     const x = build.tensor(node, 0);
     const size = constantInts(build, node, 1, 'the size');
-    const alignCorners = node.bool('align_corners', false);
-    const halfPixelCenters = node.bool('half_pixel_centers', false);
+    const alignCorners = node.flag('alignCorners');
+    const halfPixelCenters = node.flag('halfPixelCenters');
     return { tensor: addNode(build, node, kind, [x], { size, alignCorners, halfPixelCenters }) };
   };
 
@@ -111,13 +111,13 @@ const shapeOf: Handler = (node, build) => {
 const stridedSlice: Handler = (node, build) => {
   const value = build.requireConstant(node, 0, 'slicing of activations is not supported; the value');
   const [begin, end, stride] = [1, 2, 3].map((i) => constantInts(build, node, i, 'a slice bound')[0]);
-  const masks = ['ellipsis_mask', 'new_axis_mask'].some((key) => node.int(key, 0) !== 0);
+  const masks = ['ellipsisMask', 'newAxisMask'].some((param) => node.int(param) !== 0);
   if (value.shape.length !== 1 || begin === undefined || end === undefined || stride !== 1 || masks) {
     node.refuse('only plain slices of shapes are supported');
   }
-  const from = node.int('begin_mask', 0) & 1 ? undefined : begin;
-  const to = node.int('end_mask', 0) & 1 ? undefined : end;
-  if (node.int('shrink_axis_mask', 0) & 1) {
+  const from = node.int('beginMask') & 1 ? undefined : begin;
+  const to = node.int('endMask') & 1 ? undefined : end;
+  if (node.int('shrinkAxisMask') & 1) {
     return {
       constant: {
         shape: [],

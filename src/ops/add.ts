@@ -1,3 +1,4 @@
+import type * as tfjs from '@tensorflow/tfjs-core';
 import type { TensorType } from '../ir/graph.js';
 import { broadcastShapes, inferBinary, reduceToShape, referenceBinary } from './broadcast.js';
 import { activationToOnnx, activationToTfjs, applyActivation, type Fusable } from './fused-activation.js';
@@ -37,7 +38,7 @@ export const add: OpDef<Fusable> = {
     ];
   },
   toTfjs: (tf, inputs, attrs) => {
-    const [a, b] = inputs as [import('@tensorflow/tfjs-core').Tensor, import('@tensorflow/tfjs-core').Tensor];
+    const [a, b] = inputs as [tfjs.Tensor, tfjs.Tensor];
     return [activationToTfjs(tf, tf.add(a, b), attrs.activation)];
   },
   tflite: {

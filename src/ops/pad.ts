@@ -1,3 +1,4 @@
+import type * as tfjs from '@tensorflow/tfjs-core';
 import { elementCount, type TensorType } from '../ir/graph.js';
 import { requireInputs, requireInts, shapeError } from './checks.js';
 import { LATER, type OpDef, type RefTensor, type TfliteOperator, type TfliteSink } from './op-def.js';
@@ -64,7 +65,7 @@ export const pad: OpDef<PadAttrs> = {
   },
 
   toTfjs: (tf, [x], attrs) => {
-    const input = x as import('@tensorflow/tfjs-core').Tensor;
+    const input = x as tfjs.Tensor;
     const paddings = input.shape.map((_, i): [number, number] => [before(attrs, i), after(attrs, i)]);
     return [tf.pad(input, paddings, attrs.value)];
   },

@@ -1,3 +1,4 @@
+import type * as tfjs from '@tensorflow/tfjs-core';
 import type { TensorType } from '../ir/graph.js';
 import { requireInputs } from './checks.js';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
@@ -21,7 +22,7 @@ export const relu: OpDef = {
     return [sink.op('mul', [gradients[0] as string, positive])];
   },
   toOnnx: (e) => [e.add('Relu', [e.input(0)])],
-  toTfjs: (tf, [x]) => [tf.relu(x as import('@tensorflow/tfjs-core').Tensor)],
+  toTfjs: (tf, [x]) => [tf.relu(x as tfjs.Tensor)],
   tflite: {
     decode: { RELU: (op, sink) => sink.emit('relu', [op.inputs[0]?.id ?? sink.refuse('RELU lacks its input')], {}) },
     encode: LATER.encode,

@@ -1,3 +1,4 @@
+import type * as tfjs from '@tensorflow/tfjs-core';
 import { elementCount, type TensorType } from '../ir/graph.js';
 import { requireInputs, requireInts, shapeError } from './checks.js';
 import { LATER, type OpDef, type RefTensor, type TfliteOperator } from './op-def.js';
@@ -75,9 +76,7 @@ export const slice: OpDef<SliceAttrs> = {
     ];
   },
 
-  toTfjs: (tf, [x], attrs) => [
-    tf.slice(x as import('@tensorflow/tfjs-core').Tensor, [...attrs.begin], [...attrs.size]),
-  ],
+  toTfjs: (tf, [x], attrs) => [tf.slice(x as tfjs.Tensor, [...attrs.begin], [...attrs.size])],
 
   tflite: {
     decode: {
