@@ -38,12 +38,12 @@ export const examples: Evidence = {
   name: 'examples',
   summary: 'the output of the commands that README.md and docs/analyze.md quote',
   async run(report): Promise<ExamplesEvidence> {
+    // What an earlier version of the code measured must not be shown.
+    rmSync(path.join(root, 'build/example'), { recursive: true, force: true });
     const shown = [];
     for (const args of COMMANDS) {
       const command = `npx isplit-edge ${args.join(' ')}`;
       report(command);
-      // What an earlier version of the code measured must not be shown.
-      rmSync(path.join(root, 'build/example'), { recursive: true, force: true });
       const { stdout } = await promisify(execFile)(process.execPath, [tsx, 'src/cli/main.ts', ...args], { cwd: root });
       shown.push({ command, stdout: stdout.trimEnd().split('\n') });
     }
