@@ -8,4 +8,5 @@ export const EVIDENCE: Readonly<Record<string, () => Promise<Evidence>>> = {
   'model-counts': async () => (await import('./model-counts.js')).modelCounts,
   'sample-count': async () => (await import('./sample-count.js')).sampleCount,
   'two-links': async () => (await import('./two-links.js')).twoLinks,
+  'vgg16-memory': async () => (await import('./vgg16-memory.js')).vgg16Memory,
 };

@@ -48,6 +48,12 @@ export function chooseBatchSize(network: Graph): number {
   return Math.max(1, Math.min(64, Math.floor(BATCH_BYTES / (3 * Math.max(bytes, 1)))));
 }
 
+/** Splits `total` samples into as few batches as `most` allows, equally full: 8 by at most 6 is 4 + 4, not 6 + 2 and padding. */
+export function evenBatchSize(most: number, total: number | undefined): number {
+  if (total === undefined) return Math.max(1, most);
+  return Math.max(1, Math.ceil(total / Math.ceil(total / most)));
+}
+
 /**
  * Measures the importance of `taps` over labelled samples: one engine run per batch for all taps and scores.
  * @param network float32 graph with batch size 1
@@ -64,10 +70,7 @@ export async function measureImportance(
   options: ImportanceOptions = {},
 ): Promise<ImportanceTable> {
   const scores = options.scores ?? ALL_SCORES;
-  const batchSize = Math.max(
-    1,
-    Math.min(options.batchSize ?? chooseBatchSize(network), options.total ?? Number.POSITIVE_INFINITY),
-  );
+  const batchSize = evenBatchSize(options.batchSize ?? chooseBatchSize(network), options.total);
   const plan = buildImportanceGraph(network, logits, taps, batchSize, scores);
   const found = taps.filter((tap) => plan.outputs.cui.has(tap));
   const collector = new Collector(plan, logits, found, scores);
@@ -88,6 +91,8 @@ export async function measureImportance(
     });
   const sampleSize = elementCount(tensorOf(plan.graph, plan.input).shape) / batchSize;
   const remaining = options.total === undefined || collector.images < options.total;
+  // Compiling a large network takes seconds: say before it what is about to happen.
+  if (remaining) report();
   const compiled = remaining
     ? await engine.compile(plan.graph, options.threads === undefined ? {} : { threads: options.threads })
     : undefined;
