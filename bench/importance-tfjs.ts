@@ -8,7 +8,8 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
-import '@tensorflow/tfjs-core/dist/register_all_gradients.js';
+// Registers the gradients of tfjs's kernels.
+import '@tensorflow/tfjs-layers';
 import type { Fusable } from '../src/ops/fused-activation.js';
 import type { PoolAttrs } from '../src/ops/pooling.js';
 import { type ConvAttrs, classifyPads, type Pads } from '../src/ops/window.js';
