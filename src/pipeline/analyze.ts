@@ -18,6 +18,9 @@ import { type Budgets, checkBudgets } from '../plan/budgets.js';
 import { findReasons } from '../plan/feasibility.js';
 import { paretoFront, rankCuts } from '../plan/rank.js';
 
+/** With fewer samples even a good network may look like guessing. */
+const MIN_SAMPLES_TO_DOUBT = 50;
+
 /** A board with the link and the gateway it talks to. */
 export interface Deployment {
   readonly device: DeviceProfile;
@@ -133,9 +136,18 @@ export async function analyze(request: AnalyzeRequest, ctx: RunContext): Promise
       ),
     ),
     agreement: describeAgreement(single),
-    warnings: request.warnings ?? [],
+    warnings: [...(request.warnings ?? []), ...doubtAccuracy(correct, table.labels.length, logits.classes)],
   };
   return { ...draft, advice: adviseNextStep(draft) };
+}
+
+/** Accuracy that guessing would reach is most often a wrong input range or wrong labels, and makes the curve worthless. */
+function doubtAccuracy(correct: number, samples: number, classes: number): string[] {
+  const [, high] = wilsonInterval(correct, samples);
+  if (samples < MIN_SAMPLES_TO_DOUBT || high > 2 / classes) return [];
+  return [
+    `accuracy ${((100 * correct) / samples).toFixed(1)} % is about what guessing among ${classes} classes gives: check --input-range, --colour and --label-map`,
+  ];
 }
 
 function describeLayers(
