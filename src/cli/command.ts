@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { RunContext } from '../core/context.js';
+import { IsplitError } from '../core/errors.js';
 import { createContext, type OutputOptions, Terminal } from './terminal.js';
 
 /** What a command's action gets. */
@@ -43,10 +44,25 @@ export async function runAction(
   options: OutputOptions,
   action: (invocation: Invocation) => Promise<number | undefined>,
 ): Promise<void> {
-  const terminal = new Terminal(options);
+  const swallowed = Object.entries(options).filter(([, value]) => typeof value === 'string' && value.startsWith('--'));
+  const terminal = new Terminal(
+    swallowed.some(([, value]) => value === '--json') ? { ...options, json: true } : options,
+  );
   try {
+    if (swallowed.length > 0) failSwallowed(swallowed);
     exitStatus.code = (await action({ terminal, ctx: createContext(terminal, interruption.signal) })) ?? 0;
   } catch (error) {
     exitStatus.code = terminal.error(error);
   }
+}
+
+/** `--data --json`: the parser takes the next word as the value, whatever it is. */
+function failSwallowed(swallowed: readonly (readonly [string, unknown])[]): never {
+  throw new IsplitError(
+    swallowed.map(([key, value]) => {
+      const option = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+      const message = `${option} needs a value, "${value}" stands in its place`;
+      return { code: 'E_USAGE' as const, message, context: { option, value } };
+    }),
+  );
 }

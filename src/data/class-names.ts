@@ -98,10 +98,9 @@ function reportUnknown(
   const hint =
     lookup.size === 0
       ? `No class names are known here; give ${range}.`
-      : nearest.length > 0
-        ? `Nearest: ${nearest.join(', ')}.`
-        : `Classes are ${[...(table.names ?? lookup.keys())].slice(0, 20).join(', ')}${lookup.size > 20 ? ', …' : ''}.`;
-  problems.add('E_CLASS_UNKNOWN', `there is no class "${name}"`, { name, nearest }, hint);
+      : `Classes are ${[...(table.names ?? lookup.keys())].slice(0, 20).join(', ')}${lookup.size > 20 ? ', …' : ''}.`;
+  const meant = nearest.length > 0 ? `; did you mean ${nearest.join(', ')}?` : '';
+  problems.add('E_CLASS_UNKNOWN', `there is no class "${name}"${meant}`, { name, nearest }, hint);
 }
 
 /** Up to three names within edit distance 3 (and less than half the name's length), nearest first. */

@@ -245,6 +245,8 @@ function chainLayers(name: string, config: JsonObject, layers: readonly KerasLay
   }
   for (const layer of layers) {
     const before = chain.at(-1);
+    if (before && layer.className === 'InputLayer')
+      corrupt(`"${name}" has the InputLayer "${layer.name}" in its middle`);
     chain.push(
       before
         ? { ...layer, calls: [{ args: [{ ref: { layer: before.name, call: 0, output: 0 } }], kwargs: new Map() }] }

@@ -299,6 +299,13 @@ describe('refusals', () => {
       /layer "p"/,
     ],
     [
+      'an InputLayer in the middle of a Sequential',
+      { class_name: 'Sequential', config: { name: 'net', layers: [image(), layer('ReLU', 'r', {}), image()] } },
+      undefined,
+      'E_MODEL_CORRUPT',
+      /InputLayer "image" in its middle/,
+    ],
+    [
       'training mode',
       functional(
         [image(), { ...layer('Dropout', 'd', {}), inbound_nodes: [[['image', 0, 0, { training: true }]]] }],
