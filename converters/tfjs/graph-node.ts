@@ -36,7 +36,8 @@ export class GraphNode {
   /** Text in lower case. */
   text(param: string, fallback: string): string {
     const value = this.#param(param) ?? fallback;
-    return typeof value === 'string' ? value : this.corrupt(`${param} is no text`);
+    // The converter's own defaults are not in lower case.
+    return typeof value === 'string' ? value.toLowerCase() : this.corrupt(`${param} is no text`);
   }
 
   /** Texts in lower case; none when the op has no such parameter. */

@@ -117,7 +117,10 @@ function byteLength(spec: Spec): number {
   return elementCount(spec.shape) * BYTES[spec.quantization?.dtype ?? spec.dtype];
 }
 
-/** Values of a weight; quantized ones are min + scale · q, rounded for int32, float16 is widened. */
+/**
+ * Values of a weight; quantized ones are min + scale · q, rounded for int32, float16 is widened. As tf.io.decodeWeights does,
+ * which gives tensors of the active backend: an engine's, with its memory, or none.
+ */
 function decode(bytes: Uint8Array, spec: Spec): Float32Array {
   const count = elementCount(spec.shape);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -5,6 +5,7 @@ import {
   constantInts,
   type GraphBuild,
   type Handler,
+  type HandlerResult,
   rankOf,
   resolveAxis,
 } from './graph-build.js';
@@ -25,10 +26,18 @@ function addReshape(build: GraphBuild, node: GraphNode, x: string, target: reado
   return { tensor: addNode(build, node, 'reshape', [x], { shape: [-1, ...inner] }) };
 }
 
+function reshapeConstant(node: GraphNode, { data }: ConstantValue, target: readonly number[]): HandlerResult {
+  const known = target.reduce((n, d) => (d === -1 ? n : n * d), 1);
+  const shape = target.map((d) => (d === -1 ? data.length / known : d));
+  const fits = shape.every((d) => Number.isSafeInteger(d) && d >= 0) && elementCount(shape) === data.length;
+  if (!fits) node.corrupt(`${data.length} values cannot take the shape [${target}]`);
+  return { constant: { shape, data } };
+}
+
 const reshape: Handler = (node, build) => {
   const target = constantInts(build, node, 1, 'the shape');
   const constant = build.constantOf(node, 0);
-  if (constant) return { constant: { shape: target, data: constant.data } };
+  if (constant) return reshapeConstant(node, constant, target);
   return addReshape(build, node, build.tensor(node, 0), target);
 };
 
