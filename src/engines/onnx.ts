@@ -40,6 +40,8 @@ async function compileOnnx(ort: Ort, graph: Graph, options: CompileOptions = {})
       intraOpNumThreads: options.threads ?? availableParallelism(),
       interOpNumThreads: 1,
       executionMode: 'sequential',
+      // Waiting threads sleep: spinning ones take the cores from other programs and, on a busy machine, from each other.
+      extra: { session: { intra_op: { allow_spinning: '0' } } },
       logSeverityLevel: 3,
     });
   } catch (cause) {
