@@ -9,6 +9,9 @@ import { H5File, isHdf5 } from './hdf5/file.js';
 import { isZip, unzipNamed } from './zip.js';
 
 const MAX_FILE_BYTES = 2 * 1024 ** 3;
+/** Weights hardly compress: an archive that unpacks to more than this many times its size (and more than a little) is a bomb. */
+const MAX_UNPACKED_RATIO = 64;
+const SMALL_UNPACKED_BYTES = 128 * 1024 ** 2;
 const ARCHIVE_FILES = ['config.json', 'metadata.json', 'model.weights.h5'];
 
 /** Whole models saved by Keras 2 and 3: HDF5 (`.h5`) and the zip archive (`.keras`). */
@@ -47,7 +50,8 @@ function readH5(file: ModelFile): ReadModel {
 }
 
 function readArchive(file: ModelFile): ReadModel {
-  const files = unzipNamed(file.bytes, ARCHIVE_FILES, file.name, MAX_FILE_BYTES);
+  const maxBytes = Math.min(MAX_FILE_BYTES, MAX_UNPACKED_RATIO * file.bytes.length + SMALL_UNPACKED_BYTES);
+  const files = unzipNamed(file.bytes, ARCHIVE_FILES, file.name, maxBytes);
   const config = files.get('config.json');
   const weights = files.get('model.weights.h5');
   if (!config || !weights) {

@@ -5,6 +5,8 @@
  * HDF5 C library, compiled to WebAssembly or not, hangs and aborts on damaged files.
  * Source: HDF5 File Format Specification, version 3.0.
  */
+import { fail } from '../../../src/core/errors.js';
+import { formatBytes } from '../../../src/core/units.js';
 import { elementCount } from '../../../src/ir/graph.js';
 import { Cursor } from './cursor.js';
 import { decodeFloats, describe, type H5Type, parseDataspace, parseDatatype } from './datatype.js';
@@ -16,6 +18,12 @@ const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 const DECODER = new TextDecoder();
 /** Strings of one attribute; layer and weight names of the largest networks are thousands. */
 const MAX_STRINGS = 1_000_000;
+/**
+ * Weights may be compressed, and two names may mean one dataset; but no honest file holds more than this many times its
+ * own size (beside a small one full of zeros).
+ */
+const MAX_EXPANSION = 16;
+const SMALL_FILE_BYTES = 128 * 1024 ** 2;
 
 /** True when the bytes begin with HDF5's signature. */
 export function isHdf5(bytes: Uint8Array): boolean {
@@ -34,6 +42,8 @@ export class H5Object {
   readonly #file: H5File;
   readonly #messages: readonly Message[];
   readonly #links: ReadonlyMap<string, number> | undefined;
+  /** Members that were looked up: a group of thousands is not parsed again for each of them. */
+  readonly #members = new Map<string, H5Object>();
   #attributes: Map<string, Attribute> | undefined;
 
   constructor(file: H5File, path: string, address: number) {
@@ -58,7 +68,11 @@ export class H5Object {
     if (first === undefined) return this;
     const address = this.#links?.get(first);
     if (address === undefined) return undefined;
-    const child = new H5Object(this.#file, this.path === '/' ? `/${first}` : `${this.path}/${first}`, address);
+    let child = this.#members.get(first);
+    if (!child) {
+      child = new H5Object(this.#file, this.path === '/' ? `/${first}` : `${this.path}/${first}`, address);
+      this.#members.set(first, child);
+    }
     return rest.length === 0 ? child : child.find(rest.join('/'));
   }
 
@@ -108,6 +122,7 @@ export class H5Object {
     // Deflate packs at most about 1000 to 1: more than that cannot be in the file.
     if (count * type.size > file.end * 1100)
       file.corrupt(`${this.path} has more data [${shape}] than the file can hold`);
+    this.#file.spend(4 * count + count * type.size, this.path);
     const fresh = this.#messages.map((m) => ({ type: m.type, body: m.body.sub(m.body.at, m.body.left) }));
     const bytes = readStorage(file, fresh, this.#file.sizes, shape, type.size, count * type.size);
     return decodeFloats(bytes, type, count, file);
@@ -168,11 +183,14 @@ export class H5File {
   readonly sizes: Sizes;
   readonly root: H5Object;
   readonly #heaps = new Map<number, Map<number, Cursor>>();
+  /** Bytes that datasets may still take. */
+  #budget: number;
 
   /** @throws IsplitError E_MODEL_CORRUPT */
   constructor(bytes: Uint8Array, name: string) {
     const c = new Cursor(bytes, name);
     this.cursor = new Cursor(bytes, name);
+    this.#budget = MAX_EXPANSION * bytes.length + SMALL_FILE_BYTES;
     for (const byte of SIGNATURE) if (c.u8() !== byte) c.corrupt('the HDF5 signature is missing');
     const version = c.u8();
     if (version > 3) c.corrupt(`the superblock version ${version} does not exist`);
@@ -190,6 +208,15 @@ export class H5File {
     if (old) c.skip(2 * this.sizes.offset);
     const root = c.uint(this.sizes.offset) ?? c.corrupt('the file has no root group');
     this.root = new H5Object(this, '/', root);
+  }
+
+  /** Counts bytes of a dataset before they are made. @throws IsplitError E_MODEL_TOO_LARGE */
+  spend(bytes: number, path: string): void {
+    this.#budget -= bytes;
+    if (this.#budget >= 0) return;
+    const { end } = this.cursor;
+    const message = `the weights take more than a file of ${formatBytes(end)} can honestly hold (reading ${path})`;
+    fail('E_MODEL_TOO_LARGE', message, { path, fileBytes: end });
   }
 
   /** A string in a global heap collection. */
