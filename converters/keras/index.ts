@@ -1,5 +1,6 @@
 import { throwIfAborted } from '../../src/core/context.js';
 import { fail } from '../../src/core/errors.js';
+import { parseJson } from '../../src/core/json.js';
 import { formatBytes } from '../../src/core/units.js';
 import { buildKerasGraph, isObject, own, parseKerasModel } from '../../src/passes/keras/index.js';
 import type { FormatReader, ModelFile, ReadModel } from '../format.js';
@@ -43,7 +44,7 @@ function readH5(file: ModelFile): ReadModel {
   const weights = h5.root.find('model_weights');
   if (!weights) fail('E_MODEL_CORRUPT', `${file.name} has no group model_weights`, { file: file.name });
   const version = h5.root.strings('keras_version')?.[0] ?? weights.strings('keras_version')?.[0] ?? '2';
-  const model = parseKerasModel(parseJson(json, file.name, 'model_config'));
+  const model = parseKerasModel(parsePart(json, file.name, 'model_config'));
   const { graph, warnings } = buildKerasGraph(model, new LegacyH5Weights(weights), dialectOf(version));
   const notes = h5.root.names().includes('optimizer_weights') ? ['ignored the optimizer state'] : [];
   return { graph, description: `Keras ${version} h5`, warnings: [...notes, ...warnings] };
@@ -59,8 +60,8 @@ function readArchive(file: ModelFile): ReadModel {
     fail('E_MODEL_CORRUPT', `${file.name} lacks ${missing}`, { file: file.name, missing });
   }
   const metadata = files.get('metadata.json');
-  const version = metadata ? versionOf(parseJson(decode(metadata), file.name, 'metadata.json')) : '3';
-  const model = parseKerasModel(parseJson(decode(config), file.name, 'config.json'));
+  const version = metadata ? versionOf(parsePart(decode(metadata), file.name, 'metadata.json')) : '3';
+  const model = parseKerasModel(parsePart(decode(config), file.name, 'config.json'));
   const h5 = new H5File(weights, `${file.name}/model.weights.h5`);
   const { graph, warnings } = buildKerasGraph(model, new ArchiveWeights(h5.root, model), dialectOf(version));
   const notes = h5.root.names().includes('optimizer') ? ['ignored the optimizer state'] : [];
@@ -78,9 +79,9 @@ function dialectOf(version: string): { kerasMajor: 2 | 3; bilinearHalfPixel: boo
   return { kerasMajor: /^[012]\./.test(version) || version === '2' ? 2 : 3, bilinearHalfPixel: true };
 }
 
-function parseJson(text: string, file: string, part: string): unknown {
+function parsePart(text: string, file: string, part: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
     return fail('E_MODEL_CORRUPT', `${file}: ${part} is not JSON (${(error as Error).message})`, { file, part });
   }

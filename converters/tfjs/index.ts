@@ -1,5 +1,6 @@
 import { throwIfAborted } from '../../src/core/context.js';
 import { fail } from '../../src/core/errors.js';
+import { parseJson } from '../../src/core/json.js';
 import { formatBytes } from '../../src/core/units.js';
 import { isObject, type JsonObject, own } from '../../src/passes/keras/index.js';
 import type { FormatReader, ModelFile, ReadModel } from '../format.js';
@@ -21,7 +22,7 @@ export const tfjsReader: FormatReader = {
       const message = `${file.name} has ${formatBytes(file.bytes.length)}, the limit is ${formatBytes(MAX_JSON_BYTES)}`;
       fail('E_MODEL_TOO_LARGE', message, { file: file.name, bytes: file.bytes.length, limit: MAX_JSON_BYTES });
     }
-    return readModelJson(file, parseJson(file));
+    return readModelJson(file, parseFile(file));
   },
 };
 
@@ -49,10 +50,10 @@ async function readModelJson(file: ModelFile, json: JsonObject): Promise<ReadMod
   return { graph, description: `TF.js layers-model${by}`, warnings };
 }
 
-function parseJson(file: ModelFile): JsonObject {
+function parseFile(file: ModelFile): JsonObject {
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder().decode(file.bytes));
+    json = parseJson(new TextDecoder().decode(file.bytes));
   } catch (error) {
     fail('E_MODEL_CORRUPT', `${file.name} is not JSON (${(error as Error).message.slice(0, 120)})`, {
       file: file.name,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fail } from '../core/errors.js';
+import { parseJson } from '../core/json.js';
 
 /** Larger model files are refused: their weights would not fit the engines' own limits. */
 export const MAX_MODEL_BYTES = 2 * 1024 ** 3;
@@ -47,7 +48,7 @@ export async function readJsonBeside(file: string, name: string): Promise<unknow
     return undefined;
   }
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (cause) {
     fail('E_CARD_INVALID', `${name} beside the model is not JSON: ${(cause as Error).message}`, { file: name });
   }

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { IsplitError } from '../core/errors.js';
+import { parseJson } from '../core/json.js';
 
 export const PROJECT_FILE = 'isplit.json';
 
@@ -48,7 +49,7 @@ export function readProjectFile(): ProjectFile | undefined {
   if (!existsSync(PROJECT_FILE)) return undefined;
   let json: unknown;
   try {
-    json = JSON.parse(readFileSync(PROJECT_FILE, 'utf8'));
+    json = parseJson(readFileSync(PROJECT_FILE, 'utf8'));
   } catch (cause) {
     throw new IsplitError({
       code: 'E_PROJECT_INVALID',

@@ -1,4 +1,5 @@
 import { fail, Problems } from '../core/errors.js';
+import { parseJson } from '../core/json.js';
 import { type ClassTable, nearestNames, normaliseName } from './class-names.js';
 import { parseCsv } from './csv.js';
 
@@ -24,7 +25,7 @@ export function parseLabelMap(text: string, name: string): LabelMapping {
 function parseJsonMap(text: string, name: string): LabelMapping['pairs'] {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = parseJson(text);
   } catch (error) {
     fail('E_DATA_LABEL_MAP', `${name} is no JSON: ${(error as Error).message}`, { name });
   }

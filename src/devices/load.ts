@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { z } from 'zod';
 import type { ErrorCode } from '../core/error-codes.js';
 import { fail, Problems } from '../core/errors.js';
+import { parseJson } from '../core/json.js';
 import { packageRoot } from '../core/package-root.js';
 import { type DeviceProfile, deviceSchema, type GatewayProfile, gatewaySchema } from './device-schema.js';
 import { type LinkProfile, linkSchema } from './link-schema.js';
@@ -107,7 +108,7 @@ function readJson(file: string, code: ErrorCode, noun: string): unknown {
     fail(code, `${file} has ${text.length} characters; a ${noun} file has a few thousand`, { file, size: text.length });
   }
   try {
-    return JSON.parse(text.replace(/^\uFEFF/, ''));
+    return parseJson(text.replace(/^\uFEFF/, ''));
   } catch (error) {
     return fail(
       code,
