@@ -55,7 +55,7 @@ class Network {
       for (const node of this.#file.nodes) {
         const y = this.#call(node, values);
         const tapped = this.#file.taps.includes(node.output);
-        values.set(node.output, tapped ? watch(y, (g) => curve.set(node.output, tf.keep(reduceMap(y, g)))) : y);
+        values.set(node.output, tapped ? watch(y, (a, g) => curve.set(node.output, tf.keep(reduceMap(a, g)))) : y);
         if (node.output === this.#file.logits) break;
       }
       return tf.sum(tf.mul(values.get(this.#file.logits) as tf.Tensor, this.#seed));
@@ -106,15 +106,19 @@ class Network {
   }
 }
 
-/** The identity; `see` gets the gradient that comes back through it. */
-function watch(y: tf.Tensor, see: (gradient: tf.Tensor) => void): tf.Tensor {
-  const identity = tf.customGrad((input) => ({
-    value: tf.clone(input as tf.Tensor),
-    gradFunc(gradient: tf.Tensor) {
-      see(gradient);
-      return gradient;
-    },
-  }));
+/** The identity; `see` gets its value and the gradient that comes back through it. */
+function watch(y: tf.Tensor, see: (value: tf.Tensor, gradient: tf.Tensor) => void): tf.Tensor {
+  const identity = tf.customGrad((input, save) => {
+    const value = input as tf.Tensor;
+    (save as tf.GradSaveFunc)([value]);
+    return {
+      value: tf.clone(value),
+      gradFunc(gradient: tf.Tensor, saved: tf.Tensor[]) {
+        see(saved[0] as tf.Tensor, gradient);
+        return gradient;
+      },
+    };
+  });
   return identity(y);
 }
 

@@ -12,7 +12,14 @@ import type { CompiledGraph, Engine } from '../src/engines/engine.js';
 import { createOnnxEngine } from '../src/engines/onnx.js';
 import type { Graph } from '../src/ir/graph.js';
 import { normaliseGraph } from '../src/passes/normalise.js';
-import { type Bench, type BenchOptions, describeTimes, median, round, type Timing } from './bench.js';
+import { type Bench, type BenchOptions, describeTimes, median, round } from './bench.js';
+import {
+  type CaseResult,
+  type ImportanceResult,
+  type Ratio,
+  renderImportance,
+  type Stock,
+} from './importance-table.js';
 import { JsonChild } from './json-child.js';
 import { type NetworkPaths, writeNetwork } from './network-file.js';
 
@@ -27,51 +34,16 @@ interface Case {
 }
 
 const CASES: readonly Case[] = [
-  { name: 'mobilenet_v1-0.25-96', architecture: 'mobilenet_v1', size: 96, batch: 16, runs: 40, stockRuns: 5 },
-  { name: 'vgg16-64', architecture: 'vgg16', size: 64, batch: 4, runs: 15, stockRuns: 3 },
-  { name: 'vgg16-224', architecture: 'vgg16', size: 224, batch: 1, runs: 11, stockRuns: 2 },
-  { name: 'resnet50-224', architecture: 'resnet50', size: 224, batch: 1, runs: 15, stockRuns: 3 },
+  { name: 'mobilenet_v1-0.25-96', architecture: 'mobilenet_v1', size: 96, batch: 16, runs: 30, stockRuns: 5 },
+  { name: 'vgg16-64', architecture: 'vgg16', size: 64, batch: 4, runs: 9, stockRuns: 2 },
+  { name: 'vgg16-224', architecture: 'vgg16', size: 224, batch: 1, runs: 6, stockRuns: 1 },
+  { name: 'resnet50-224', architecture: 'resnet50', size: 224, batch: 1, runs: 9, stockRuns: 2 },
 ];
 
 const CLASSES = 1000;
 const THREADS = 2;
 /** Threads of the side that ran before spin for a moment before they sleep. */
 const PAUSE_MS = 20;
-
-interface Ratio {
-  /** Of the fastest repetitions: what is left when other programs on the machine are quiet. */
-  readonly ofMinima: number;
-  /** Median over pairs of neighbouring repetitions. */
-  readonly medianOfPairs: number;
-}
-
-type Stock = Timing | { readonly fails: string };
-
-interface CaseResult {
-  readonly name: string;
-  readonly batch: number;
-  readonly taps: number;
-  /** CUI alone, which is what the other sides compute. */
-  readonly cui: Timing;
-  /** CUI, margin and Taylor: two backward passes. */
-  readonly all: Timing;
-  readonly torch: Stock;
-  readonly stockWasm: Stock;
-  /** Their time over ours (CUI alone); above 1 we are faster. */
-  readonly torchRatio: Ratio | null;
-  readonly stockRatio: Ratio | null;
-  /** Largest difference between the CUI curves, relative to the largest value of the curve. */
-  readonly torchDifference: number | null;
-  readonly stockDifference: number | null;
-}
-
-export interface ImportanceResult {
-  /** `busy`: load average before the first run, in cores that other programs kept busy. */
-  readonly machine: { readonly cpu: string; readonly cores: number; readonly busy: number };
-  readonly versions: { readonly node: string; readonly ours: string; readonly torch: string; readonly tfjs: string };
-  readonly threads: number;
-  readonly cases: readonly CaseResult[];
-}
 
 interface Answer {
   readonly ms: number;
@@ -128,7 +100,10 @@ async function measureCase(
       OurSide.create(engine, network, logits, taps, batch, scores, [x, seed]);
     const cui = await feed(['cui']);
     const all = await feed(['cui', 'margin', 'taylor']);
-    const torch = new ChildSide(process.env.ISPLIT_TORCH_PYTHON ?? '/usr/bin/python3', [local('importance_torch.py')]);
+    // Passive: on a busy machine OpenMP's spinning threads starve each other, and PyTorch loses half its speed and more.
+    const torch = new ChildSide(process.env.ISPLIT_TORCH_PYTHON ?? '/usr/bin/python3', [local('importance_torch.py')], {
+      OMP_WAIT_POLICY: 'passive',
+    });
     const stock = new ChildSide(process.execPath, ['--import', 'tsx', local('importance-tfjs.ts')]);
     sides.push(cui, all, torch, stock);
     versions.torch = (await torch.build(paths)).torch ?? versions.torch;
@@ -241,9 +216,9 @@ class OurSide extends Side {
 class ChildSide extends Side {
   readonly #child: JsonChild;
 
-  constructor(command: string, args: readonly string[]) {
+  constructor(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     super();
-    this.#child = new JsonChild(command, args);
+    this.#child = new JsonChild(command, args, env);
   }
 
   async build(paths: NetworkPaths): Promise<{ torch?: string; tfjs?: string }> {
@@ -283,20 +258,4 @@ function difference(a: Answer['cui'], b: Answer['cui']): number | null {
   const [u, v] = [a.flat(), b.flat()];
   const top = Math.max(...v.map(Math.abs));
   return Number(Math.max(...u.map((value, i) => Math.abs(value - (v[i] as number)) / top)).toPrecision(2));
-}
-
-function renderImportance({ machine, versions, threads, cases }: ImportanceResult): string {
-  const times = (t: Stock): string => ('fails' in t ? `fails: ${t.fails}` : `${t.minMs} / ${t.medianMs}`);
-  const show = (r: Ratio | null): string => (r === null ? '–' : `${r.ofMinima} (${r.medianOfPairs})`);
-  return [
-    `${machine.cpu}, ${machine.cores} cores, ${threads} threads, load average ${machine.busy} before the start; ${versions.ours}, Node ${versions.node.slice(1)}, PyTorch ${versions.torch}, TensorFlow.js ${versions.tfjs} (wasm).`,
-    'Times are minimum / median in ms over alternating repetitions; a ratio is their minimum over ours (CUI alone), in brackets the median over pairs of neighbouring repetitions.',
-    '',
-    '| network | images | layers | ours, CUI | ours, CUI + margin + Taylor | PyTorch | PyTorch / ours | stock tfjs wasm | stock / ours |',
-    '|---|---|---|---|---|---|---|---|---|',
-    ...cases.map(
-      (c) =>
-        `| ${c.name} | ${c.batch} | ${c.taps} | ${times(c.cui)} | ${times(c.all)} | ${times(c.torch)} | ${show(c.torchRatio)} | ${times(c.stockWasm)} | ${show(c.stockRatio)} |`,
-    ),
-  ].join('\n');
 }

@@ -9,8 +9,8 @@ export class JsonChild {
   #stderr = '';
   #ended: Error | undefined;
 
-  constructor(command: string, args: readonly string[]) {
-    this.#process = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  constructor(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    this.#process = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
     this.#lines = createInterface({ input: this.#process.stdout as NodeJS.ReadableStream });
     this.#lines.on('line', (line) => this.#waiting.shift()?.resolve(JSON.parse(line)));
     this.#process.stderr?.on('data', (chunk: Buffer) => {

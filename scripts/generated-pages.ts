@@ -1,3 +1,4 @@
+import { renderPerformancePage } from '../bench/performance-page.js';
 import { renderEvidencePage } from '../evidence/page.js';
 import { renderCommandsPage } from '../src/cli/commands-page.js';
 import { createProgram } from '../src/cli/program.js';
@@ -19,6 +20,7 @@ export const GENERATED_PAGES: readonly GeneratedPage[] = [
   { path: 'docs/devices.md', render: () => renderDevicesPage(listDevices(), listLinks()) },
   { path: 'docs/errors.md', render: renderErrorsPage },
   { path: 'docs/evidence.md', render: renderEvidencePage },
+  { path: 'docs/performance.md', render: renderPerformancePage },
   { path: 'docs/supported-ops.md', render: renderSupportedOpsPage },
   ...Object.entries(JSON_SCHEMA_FILES).map(([path, render]) => ({ path, render })),
 ];

@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs';
+import { type ImportanceResult, renderImportance } from './importance-table.js';
+
+interface MemoryEvidence {
+  readonly command: string;
+  readonly samples: number;
+  readonly layers: number;
+  readonly peakRssBytes: number;
+}
+
+function load<T>(file: string): T {
+  return JSON.parse(readFileSync(new URL(`../${file}`, import.meta.url), 'utf8')) as T;
+}
+
+/** docs/performance.md: figures from bench/results and docs/evidence. */
+export function renderPerformancePage(): string {
+  const memory = load<MemoryEvidence>('docs/evidence/vgg16-memory.json');
+  return `# Performance
+
+<!-- Generated from bench/results/*.json and docs/evidence/*.json by \`npm run docs\`; do not edit. -->
+
+## One importance pass
+
+\`npm run bench -- importance\` · CUI at every layer output of one batch: forward, one backward pass, Grad-CAM reduced to a number
+per image and layer. All sides get the same network (seeded, batch norms folded), pictures and threads. PyTorch reduces in
+gradient hooks, its weights need no gradient, nothing below the first layer output is differentiated, and its waiting threads
+sleep (\`OMP_WAIT_POLICY=passive\`, which on a busy machine is the faster setting), as ours do. Stock TensorFlow.js uses its own ops and autodiff.
+
+${renderImportance(load<ImportanceResult>('bench/results/importance.json'))}
+
+The machine was shared with other programs: minima are the figures to trust, and single ratios near 1 are ties.
+
+### Where our time goes
+
+Profiled with onnxruntime's own profiler, sums of the fastest run of each kernel, before the changes below:
+
+- VGG16: 85 to 92 % is convolution; the two wide dense layers at 224 pixels 8 %; max-pool with indices and the scatter of its
+  gradient 4 %. The rest, Grad-CAM and masks included, is under 4 %.
+- ResNet-50: 71 % convolution, 6 % changes between onnxruntime's blocked and plain layouts, 5 % transposed convolutions (gradient of
+  strided 1×1), 5 % the one max-pool with indices.
+- MobileNetV1-0.25: a third convolution; the rest spreads over layout changes, masks, transposed depthwise convolutions and means.
+
+### What was tried
+
+| idea | outcome |
+|---|---|
+| mask of relu and relu6 as one HardSigmoid with a steep slope instead of Greater and Cast | kept: one pass instead of two, the product stays in the blocked layout, curve unchanged bit for bit on MobileNet |
+| waiting threads sleep instead of spinning | kept: on the busy machine medians 1.8 to 2.5 times better, minima unchanged within noise |
+| gradient of strided convolution as zero insertion (Pad) and stride-1 convolution | rejected: 1.1 to 4 times slower than ConvTranspose in all but the smallest of nine layers |
+| without the blocked layout (optimisation level \`extended\`) | rejected: 10 % slower |
+| denormals as zero | rejected: no difference beyond noise |
+| gradients stop at the first layer output | there from the start: the picture's gradient is never computed |
+
+## Memory
+
+\`npm run evidence -- vgg16-memory\` · \`isplit-edge ${memory.command}\`: ${memory.samples} pictures, ${memory.layers} layers, peak resident set
+${(memory.peakRssBytes / 1e9).toFixed(2)} GB. The weights alone are 0.54 GB and are held three times while the engine compiles: as the graph's arrays, in the
+serialised ONNX model, and by onnxruntime.
+`;
+}
