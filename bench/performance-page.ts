@@ -45,10 +45,10 @@ Profiled with onnxruntime's own profiler, sums of the fastest run of each kernel
 | idea | outcome |
 |---|---|
 | mask of relu and relu6 as one HardSigmoid with a steep slope instead of Greater and Cast | kept: one pass instead of two, the product stays in the blocked layout, curve unchanged bit for bit on MobileNet |
-| waiting threads sleep instead of spinning | kept: on the busy machine medians 1.8 to 2.5 times better, minima unchanged within noise |
+| waiting threads sleep instead of spinning | kept: on the busy machine medians 2.0 to 2.5 times better on ResNet-50 and MobileNet, 1.05 on VGG16-64; minima differ by noise; a quiet machine was not measured |
 | gradient of strided convolution as zero insertion (Pad) and stride-1 convolution | rejected: 1.1 to 4 times slower than ConvTranspose in all but the smallest of nine layers |
-| without the blocked layout (optimisation level \`extended\`) | rejected: 10 % slower |
-| denormals as zero | rejected: no difference beyond noise |
+| without the blocked layout (optimisation level \`extended\`) | rejected: minima 12 % slower on ResNet-50 and VGG16-64 |
+| denormals as zero | left out: minima 1 to 20 % better on ResNet-50 and VGG16-64, up to 2.4 times on MobileNet, but with spreads as large in the same runs; undecided |
 | gradients stop at the first layer output | there from the start: the picture's gradient is never computed |
 
 ## Memory
