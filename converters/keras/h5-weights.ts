@@ -1,4 +1,5 @@
 import {
+  groupByLayer,
   type KerasVariable,
   type KerasWeights,
   type ScopedVariable,
@@ -29,6 +30,8 @@ export class LegacyH5Weights implements KerasWeights {
   readonly #root: H5Object;
   readonly #groups = new Map<string, readonly ScopedVariable[]>();
 
+  readonly #byLayer = new Map<readonly ScopedVariable[], ReadonlyMap<string, readonly ScopedVariable[]>>();
+
   /** @param root the group `model_weights` */
   constructor(root: H5Object) {
     this.#root = root;
@@ -39,7 +42,9 @@ export class LegacyH5Weights implements KerasWeights {
     const all = this.#group(top as string);
     // The whole group of a top-level layer is its own, whatever scope the variables were made in.
     if (inner.length === 0) return all.map((v) => v.variable);
-    return variablesInScope(all, path);
+    const byLayer = this.#byLayer.get(all) ?? groupByLayer(all);
+    this.#byLayer.set(all, byLayer);
+    return variablesInScope(byLayer.get(path.at(-1) ?? '') ?? [], path);
   }
 
   #group(layer: string): readonly ScopedVariable[] {

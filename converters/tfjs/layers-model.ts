@@ -1,5 +1,6 @@
 import {
   buildKerasGraph,
+  groupByLayer,
   isObject,
   type JsonObject,
   type KerasGraph,
@@ -23,7 +24,8 @@ export function readLayersModel(topology: JsonObject, weights: ReadonlyMap<strin
     const variable = { name: parts.at(-1) ?? '', shape: weight.shape, read: () => weight.read() };
     return { parts, variable };
   });
-  const source: KerasWeights = { of: (path) => variablesInScope(scoped, path) };
+  const byLayer = groupByLayer(scoped);
+  const source: KerasWeights = { of: (path) => variablesInScope(byLayer.get(path.at(-1) ?? '') ?? [], path) };
   // TF.js resizes with corner-aligned samples and clips hard_sigmoid as Keras 2 does.
   return buildKerasGraph(model, source, { kerasMajor: 2, bilinearHalfPixel: false });
 }

@@ -72,13 +72,22 @@ const pad: Handler = (node, build) => {
   return { tensor: addNode(build, node, 'pad', [x], { paddings, value }) };
 };
 
+/** Shapes have a handful of numbers; nodes that join one another's results could double them without end. */
+const MAX_JOINED = 1024;
+
+function joinConstants(node: GraphNode, parts: readonly ConstantValue[]): HandlerResult {
+  const count = parts.reduce((n, part) => n + part.data.length, 0);
+  if (count > MAX_JOINED) node.refuse(`it joins ${count} constant values, at most ${MAX_JOINED} are`);
+  return vector(parts.flatMap((part) => Array.from(part.data)));
+}
+
 const concat: Handler = (node, build) => {
   const last = node.inputs.length - 1;
   const [axis] = constantInts(build, node, last, 'the axis');
   const parts = node.inputs.slice(0, last).map((_, i) => i);
   const constants = parts.map((i) => build.constantOf(node, i));
   if (parts.length > 0 && constants.every((c) => c !== undefined && c.shape.length === 1)) {
-    return vector(constants.flatMap((c) => Array.from((c as ConstantValue).data)));
+    return joinConstants(node, constants as readonly ConstantValue[]);
   }
   const inputs = parts.map((i) => build.tensor(node, i));
   const first = inputs[0] ?? node.corrupt('it joins nothing');
@@ -138,10 +147,9 @@ const stridedSlice: Handler = (node, build) => {
 };
 
 const pack: Handler = (node, build) =>
-  vector(
-    node.inputs.flatMap((_, i) =>
-      Array.from(build.requireConstant(node, i, 'stacking activations is not supported; a part').data),
-    ),
+  joinConstants(
+    node,
+    node.inputs.map((_, i) => build.requireConstant(node, i, 'stacking activations is not supported; a part')),
   );
 
 const prod: Handler = (node, build) => {

@@ -5,4 +5,11 @@ export { isObject, type Json, type JsonObject, own } from './layer-config.js';
 export { SUPPORTED_LAYERS } from './layers/index.js';
 export { type KerasLayer, type KerasModel, parseKerasModel } from './model-config.js';
 export { hwioToOhwi, hwoiToOhwi, transposeMatrix } from './weight-layout.js';
-export { type KerasVariable, type KerasWeights, type ScopedVariable, scopeParts, variablesInScope } from './weights.js';
+export {
+  groupByLayer,
+  type KerasVariable,
+  type KerasWeights,
+  type ScopedVariable,
+  scopeParts,
+  variablesInScope,
+} from './weights.js';

@@ -58,6 +58,19 @@ export function scopeParts(name: string): string[] {
   return name.replace(/:\d+$/, '').split('/');
 }
 
+/** Variables by the name of the layer around them: a network has thousands of both. */
+export function groupByLayer(all: readonly ScopedVariable[]): ReadonlyMap<string, readonly ScopedVariable[]> {
+  const groups = new Map<string, ScopedVariable[]>();
+  for (const scoped of all) {
+    const layer = scoped.parts.at(-2);
+    if (layer === undefined) continue;
+    const group = groups.get(layer);
+    if (group) group.push(scoped);
+    else groups.set(layer, [scoped]);
+  }
+  return groups;
+}
+
 /**
  * Variables of the layer at `path` among those of several layers. Keras 2 leaves out the names of models around a layer or
  * writes other scopes, so only the layer's own name must agree; of several such layers the one whose scope agrees
