@@ -31,6 +31,15 @@ interface SampleCountEvidence {
     sameCandidates: number;
   }[];
 }
+interface FuzzEvidence {
+  readonly mutants: number;
+  readonly structureAware: number;
+  readonly seeds: number;
+  readonly outcomes: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly failures: readonly unknown[];
+  readonly slowestSeconds: number;
+  readonly peakRssMiB: number;
+}
 interface AccuracyEvidence {
   readonly samples: number;
   readonly accuracy: { full: number; interval: readonly [number, number] };
@@ -55,6 +64,8 @@ export function renderEvidencePage(): string {
   const engines = load<EnginesEvidence>('engines');
   const { links } = load<LinksEvidence>('two-links');
   const sampleCount = load<SampleCountEvidence>('sample-count');
+  const fuzz = load<FuzzEvidence>('fuzz-readers');
+  const fuzzCodes = [...new Set(Object.values(fuzz.outcomes).flatMap((counts) => Object.keys(counts)))].sort();
   const fastest = Object.entries(links).map(([link, cuts]) => [link, cuts[0]?.id ?? ''] as const);
   return `# Measured
 
@@ -137,5 +148,16 @@ ${Object.entries(links)
       )}`,
   )
   .join('\n\n')}
+
+## Mutated model files
+
+\`npm run evidence -- fuzz-readers\` · ${group(fuzz.mutants)} mutants of ${fuzz.seeds} model files, ${group(fuzz.structureAware)} of them structure-aware (offsets, lengths,
+counts, shapes, types, configurations, archives), each read in a watched process. Crashes, hangs past 5 s, more than 1 GiB, uncoded errors
+and invalid graphs: ${fuzz.failures.length}. The slowest file took ${fuzz.slowestSeconds} s; no process passed ${fuzz.peakRssMiB} MiB. How reading ended (\`graph\` = a valid graph):
+
+${table(
+  ['reader', ...fuzzCodes],
+  Object.entries(fuzz.outcomes).map(([reader, counts]) => [reader, ...fuzzCodes.map((code) => counts[code] ?? 0)]),
+)}
 `;
 }

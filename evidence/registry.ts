@@ -5,6 +5,7 @@ export const EVIDENCE: Readonly<Record<string, () => Promise<Evidence>>> = {
   engines: async () => (await import('./engines.js')).engines,
   examples: async () => (await import('./examples.js')).examples,
   'fashion-cnn-accuracy': async () => (await import('./fashion-cnn-accuracy.js')).fashionCnnAccuracy,
+  'fuzz-readers': async () => (await import('./fuzz-readers.js')).fuzzReaders,
   'model-counts': async () => (await import('./model-counts.js')).modelCounts,
   'sample-count': async () => (await import('./sample-count.js')).sampleCount,
   'two-links': async () => (await import('./two-links.js')).twoLinks,
