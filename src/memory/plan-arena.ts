@@ -34,6 +34,10 @@ interface Buffer {
   readonly tensors: string[];
 }
 
+interface PlacedBuffer extends Buffer {
+  readonly offset: number;
+}
+
 /**
  * Places every activation of a graph (batch 1) in one arena, ahead of time.
  * Greedy by size: the largest buffer first, each at the lowest offset free during its whole life.
@@ -43,22 +47,24 @@ export function planArena(graph: Graph, options: ArenaOptions = {}): ArenaPlan {
   const alignment = options.alignment ?? 16;
   const buffers = collectBuffers(graph, options, alignment);
   const order = [...buffers].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
-  const placed: (Buffer & { offset: number })[] = [];
   const placements = new Map<string, Placement>();
+  // Placed buffers by the step (node index + 1) at which they are alive: only those can be in the way.
+  const aliveAt: PlacedBuffer[][] = Array.from({ length: graph.nodes.length + 2 }, () => []);
   let arenaBytes = 0;
   for (const buffer of order) {
-    const neighbours = placed
-      .filter((p) => p.first <= buffer.last && buffer.first <= p.last)
-      .sort((a, b) => a.offset - b.offset);
+    const steps = aliveAt.slice(buffer.first + 1, buffer.last + 2);
+    const neighbours = [...new Set(steps.flat())].sort((a, b) => a.offset - b.offset);
     let offset = 0;
     for (const n of neighbours) {
       if (offset + buffer.bytes <= n.offset) break;
       offset = Math.max(offset, n.offset + n.bytes);
     }
-    placed.push({ ...buffer, offset });
+    const placed = { ...buffer, offset };
+    for (const step of steps) step.push(placed);
     arenaBytes = Math.max(arenaBytes, offset + buffer.bytes);
-    for (const id of buffer.tensors)
+    for (const id of buffer.tensors) {
       placements.set(id, { offset, bytes: buffer.bytes, first: buffer.first, last: buffer.last });
+    }
   }
   return { arenaBytes, lowerBoundBytes: peakLiveBytes(buffers, graph.nodes.length), placements };
 }
