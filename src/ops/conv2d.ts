@@ -1,9 +1,10 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { dims4, requireInputs, requireRank, shapeError } from './checks.js';
 import { activationToOnnx, activationToTfjs, applyActivation, type Fusable } from './fused-activation.js';
-import { LATER, type OpDef, type RefTensor, type TfliteOperator } from './op-def.js';
+import { LATER, type OpDef, type RefTensor } from './op-def.js';
 import { openWindows, padSpatial, slideTap } from './taps.js';
-import { type ConvAttrs, checkConv, classifyPads, onnxPads, resolvePads, windowOutput } from './window.js';
+import { decodeConvolution } from './tflite-convolution.js';
+import { type ConvAttrs, checkConv, classifyPads, onnxPads, windowOutput } from './window.js';
 
 export interface Conv2dAttrs extends ConvAttrs, Fusable {}
 
@@ -121,13 +122,7 @@ export const conv2d: OpDef<Conv2dAttrs> = {
 
   tflite: {
     decode: {
-      CONV_2D(op, sink) {
-        const [x, filter, bias] = op.inputs;
-        if (!x || !filter) return sink.refuse('CONV_2D lacks its input or filter');
-        const inputs = [x.id, filter.id];
-        if (bias) inputs.push(bias.id);
-        sink.emitFused('conv2d', inputs, tfliteConvAttrs(op));
-      },
+      CONV_2D: decodeConvolution('conv2d'),
     },
     encode: LATER.encode,
   },
@@ -140,21 +135,3 @@ export const conv2d: OpDef<Conv2dAttrs> = {
     },
   ],
 };
-
-/** Window attributes of CONV_2D and DEPTHWISE_CONV_2D, whose filters both have height and width at axes 1 and 2. */
-export function tfliteConvAttrs(op: TfliteOperator): {
-  strides: [number, number];
-  dilations: [number, number];
-  pads: [number, number, number, number];
-} {
-  const o = op.options;
-  const [, h, w] = dims4(op.inputs[0]);
-  const [, kh, kw] = dims4(op.inputs[1]);
-  const strides: [number, number] = [o.stride_h as number, o.stride_w as number];
-  const dilations: [number, number] = [o.dilation_h_factor as number, o.dilation_w_factor as number];
-  return {
-    strides,
-    dilations,
-    pads: resolvePads(o.padding === 'SAME' ? 'same' : 'valid', [h, w], [kh, kw], strides, dilations),
-  };
-}

@@ -1,10 +1,11 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import type { TensorType } from '../ir/graph.js';
 import { dims4, requireInputs, requireRank, shapeError } from './checks.js';
-import { type Conv2dAttrs, tfliteConvAttrs } from './conv2d.js';
+import type { Conv2dAttrs } from './conv2d.js';
 import { activationToOnnx, activationToTfjs, applyActivation } from './fused-activation.js';
 import { LATER, type OpDef, type RefTensor, type Tfjs } from './op-def.js';
 import { openWindows, padSpatial, slideTap } from './taps.js';
+import { decodeConvolution } from './tflite-convolution.js';
 import { type ConvAttrs, checkConv, onnxPads, windowOutput } from './window.js';
 
 /** Input [N, H, W, C], filter [1, kh, kw, C·m], optional bias [C·m] → [N, oh, ow, C·m]; output c·m + q reads input channel c. */
@@ -116,13 +117,7 @@ export const depthwiseConv2d: OpDef<Conv2dAttrs> = {
 
   tflite: {
     decode: {
-      DEPTHWISE_CONV_2D(op, sink) {
-        const [x, filter, bias] = op.inputs;
-        if (!x || !filter) return sink.refuse('DEPTHWISE_CONV_2D lacks its input or filter');
-        const inputs = [x.id, filter.id];
-        if (bias) inputs.push(bias.id);
-        sink.emitFused('depthwise_conv2d', inputs, tfliteConvAttrs(op));
-      },
+      DEPTHWISE_CONV_2D: decodeConvolution('depthwise_conv2d'),
     },
     encode: LATER.encode,
   },
