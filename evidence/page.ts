@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { formatCount } from '../src/core/units.js';
 
 interface CountsEvidence {
   readonly oracle: Readonly<Record<string, string>>;
@@ -49,7 +50,6 @@ function load<T>(name: string): T {
   return JSON.parse(readFileSync(new URL(`../docs/evidence/${name}.json`, import.meta.url), 'utf8')) as T;
 }
 
-const group = (n: number): string => String(n).replace(/\B(?=(\d{3})+(?!\d))/g, ' ');
 const percent = (x: number): string => `${(100 * x).toFixed(2)} %`;
 const ms = (us: number | undefined): string => ((us ?? 0) / 1000).toFixed(1);
 
@@ -75,12 +75,12 @@ Every figure on this page was made by the command under its heading and is store
 
 ## Accuracy of the demo model
 
-\`npm run evidence -- fashion-cnn-accuracy\` · fashion-cnn on the ${group(accuracy.samples)} test images of Fashion-MNIST:
+\`npm run evidence -- fashion-cnn-accuracy\` · fashion-cnn on the ${formatCount(accuracy.samples)} test images of Fashion-MNIST:
 ${percent(accuracy.accuracy.full)}, 95 % interval ${percent(accuracy.accuracy.interval[0])} to ${percent(accuracy.accuracy.interval[1])}.
 
 ## One network, three engines
 
-\`npm run evidence -- engines\` · ic_resnet8 on ${group(engines.engines[0]?.samples ?? 0)} CIFAR-10 test pictures.
+\`npm run evidence -- engines\` · ic_resnet8 on ${formatCount(engines.engines[0]?.samples ?? 0)} CIFAR-10 test pictures.
 
 ${table(
   ['engine', 'accuracy', 'largest relative difference of CUI at any cut'],
@@ -100,12 +100,12 @@ ${table(
 
 ## How many pictures
 
-\`npm run evidence -- sample-count\` · fashion-cnn, draws of n pictures from the ${group(sampleCount.reference)} calibration pictures, against all of them.
+\`npm run evidence -- sample-count\` · fashion-cnn, draws of n pictures from the ${formatCount(sampleCount.reference)} calibration pictures, against all of them.
 
 ${table(
   ['pictures', 'largest difference of log10 CUI at any cut', 'draws with the same candidates', 'with the same ranking'],
   sampleCount.rows.map((r) => [
-    group(r.pictures),
+    formatCount(r.pictures),
     r.largestLog10CuiDifference.toFixed(2),
     `${r.sameCandidates} of ${r.draws}`,
     `${r.sameRanking} of ${r.draws}`,
@@ -120,10 +120,10 @@ ${table(
   ['model', 'parameters', 'Keras', 'MACs', 'Keras'],
   counts.models.map((m) => [
     m.name,
-    group(m.ours.parameters),
-    group(m.keras.parameters),
-    group(m.ours.macs),
-    group(m.keras.macs),
+    formatCount(m.ours.parameters),
+    formatCount(m.keras.parameters),
+    formatCount(m.ours.macs),
+    formatCount(m.keras.macs),
   ]),
 )}
 
@@ -151,7 +151,7 @@ ${Object.entries(links)
 
 ## Mutated model files
 
-\`npm run evidence -- fuzz-readers\` · ${group(fuzz.mutants)} mutants of ${fuzz.seeds} model files, ${group(fuzz.structureAware)} of them structure-aware (offsets, lengths,
+\`npm run evidence -- fuzz-readers\` · ${formatCount(fuzz.mutants)} mutants of ${fuzz.seeds} model files, ${formatCount(fuzz.structureAware)} of them structure-aware (offsets, lengths,
 counts, shapes, types, configurations, archives), each read in a watched process. Crashes, hangs past 5 s, more than 1 GiB, uncoded errors
 and invalid graphs: ${fuzz.failures.length}. The slowest file took ${fuzz.slowestSeconds} s; no process passed ${fuzz.peakRssMiB} MiB. How reading ended (\`graph\` = a valid graph):
 

@@ -5,10 +5,25 @@
  * Exit codes: 2 wrong usage · 3 bad input · 4 no cut fits the budget · 5 verification failed · 6 something is missing.
  */
 export const ERROR_CODES = {
+  E_BUDGET_CONTRADICTION: {
+    exit: 2,
+    meaning: 'Two budgets cannot both be meant.',
+    remedy: 'Leave one of them out; the message names the pair.',
+  },
+  E_CARD_INVALID: {
+    exit: 3,
+    meaning: 'A model card (card.json beside the model) breaks its schema.',
+    remedy: 'Compare with models/fashion-cnn/card.json, or move the card away.',
+  },
   E_CLASS_UNKNOWN: {
     exit: 2,
     meaning: 'A class was named that neither the model nor the data has.',
     remedy: 'The message lists every unknown name with the nearest known ones.',
+  },
+  E_CUT_UNKNOWN: {
+    exit: 2,
+    meaning: 'A cut id names a tensor that the model does not have, or that does not separate head from tail.',
+    remedy: 'isplit-edge analyze lists the cut ids.',
   },
   E_DATA_AMBIGUOUS: {
     exit: 3,
@@ -96,56 +111,6 @@ export const ERROR_CODES = {
     meaning: 'There is no device or gateway of that name.',
     remedy: 'isplit-edge devices lists them; a profile of your own is given by its path, ./my-board.json.',
   },
-  E_INTERNAL: {
-    exit: 1,
-    meaning: 'A defect of isplit-edge itself.',
-    remedy: 'Report it with the command and the input.',
-  },
-  E_INTERRUPTED: {
-    exit: 130,
-    meaning: 'The run was stopped on request (Ctrl-C).',
-    remedy: 'Run the same command again; finished parts are reused.',
-  },
-  E_LINK_INVALID: {
-    exit: 3,
-    meaning: 'A link profile breaks its schema, or holds a number without a source.',
-    remedy: 'Every violation is listed with its JSON path; devices/link.schema.json completes the file in an editor.',
-  },
-  E_LINK_UNKNOWN: {
-    exit: 2,
-    meaning: 'There is no link of that name.',
-    remedy: 'isplit-edge links lists them; a profile of your own is given by its path, ./my-link.json.',
-  },
-  E_PREPROCESS_SPEC: {
-    exit: 3,
-    meaning: 'A preprocessing block (of a card, manifest or project file) breaks its schema.',
-    remedy: 'Every violation is listed; docs/preprocessing.md has the fields.',
-  },
-  E_USAGE: {
-    exit: 2,
-    meaning: 'An option or argument is missing, unknown or malformed.',
-    remedy: 'See --help of the command.',
-  },
-  E_GRAPH_INVALID: {
-    exit: 3,
-    meaning: 'A graph breaks a rule of the intermediate representation (undefined tensor, wrong shape, cycle).',
-    remedy: 'The model file is corrupt or was exported wrongly; export it again.',
-  },
-  E_SHAPE: {
-    exit: 3,
-    meaning: 'Shapes or attributes of a layer do not fit together.',
-    remedy: 'The message names the layer and the shapes; check the export.',
-  },
-  E_OP_UNSUPPORTED: {
-    exit: 3,
-    meaning: 'The model uses operators or attributes this version does not have.',
-    remedy: 'docs/supported-ops.md lists what is supported; every offending layer is named.',
-  },
-  E_HOOK_UNSUPPORTED: {
-    exit: 3,
-    meaning: 'An op is known, but cannot do what was asked (no gradient, not on this engine).',
-    remedy: 'The message says which op and why; another engine may help.',
-  },
   E_ENGINE: {
     exit: 1,
     meaning: 'An engine failed while running a graph.',
@@ -156,10 +121,40 @@ export const ERROR_CODES = {
     meaning: 'The engine asked for is not installed.',
     remedy: 'isplit-edge doctor says what to type.',
   },
-  E_CUT_UNKNOWN: {
+  E_GRAPH_INVALID: {
+    exit: 3,
+    meaning: 'A graph breaks a rule of the intermediate representation (undefined tensor, wrong shape, cycle).',
+    remedy: 'The model file is corrupt or was exported wrongly; export it again.',
+  },
+  E_HOOK_UNSUPPORTED: {
+    exit: 3,
+    meaning: 'An op is known, but cannot do what was asked (no gradient, not on this engine).',
+    remedy: 'The message says which op and why; another engine may help.',
+  },
+  E_INTERNAL: {
+    exit: 1,
+    meaning: 'A defect of isplit-edge itself.',
+    remedy: 'Report it with the command and the input.',
+  },
+  E_INTERRUPTED: {
+    exit: 130,
+    meaning: 'The run was stopped on request (Ctrl-C).',
+    remedy: 'Run the same command again; finished parts are reused.',
+  },
+  E_LABEL_RANGE: {
+    exit: 3,
+    meaning: 'A label is outside the classes of the model.',
+    remedy: 'Give --label-map when the data numbers its classes differently.',
+  },
+  E_LINK_INVALID: {
+    exit: 3,
+    meaning: 'A link profile breaks its schema, or holds a number without a source.',
+    remedy: 'Every violation is listed with its JSON path; devices/link.schema.json completes the file in an editor.',
+  },
+  E_LINK_UNKNOWN: {
     exit: 2,
-    meaning: 'A cut id names a tensor that the model does not have, or that does not separate head from tail.',
-    remedy: 'isplit-edge analyze lists the cut ids.',
+    meaning: 'There is no link of that name.',
+    remedy: 'isplit-edge links lists them; a profile of your own is given by its path, ./my-link.json.',
   },
   E_MODEL_CORRUPT: {
     exit: 3,
@@ -181,45 +176,45 @@ export const ERROR_CODES = {
     meaning: 'A model file is larger than the reader accepts.',
     remedy: 'Remove optimizer state or training-only parts from the export.',
   },
+  E_NOT_FINITE: {
+    exit: 3,
+    meaning: 'The network gives NaN or infinite scores.',
+    remedy: 'Check the weights and the input range.',
+  },
   E_NO_CLASSES: {
     exit: 3,
     meaning: 'The model is not a classifier with one score per class, so importance is not defined.',
     remedy: 'Use a model whose first output holds class scores.',
   },
-  E_LABEL_RANGE: {
+  E_OP_UNSUPPORTED: {
     exit: 3,
-    meaning: 'A label is outside the classes of the model.',
-    remedy: 'Give --label-map when the data numbers its classes differently.',
+    meaning: 'The model uses operators or attributes this version does not have.',
+    remedy: 'docs/supported-ops.md lists what is supported; every offending layer is named.',
   },
-  E_BUDGET_CONTRADICTION: {
-    exit: 2,
-    meaning: 'Two budgets cannot both be meant.',
-    remedy: 'Leave one of them out; the message names the pair.',
-  },
-  E_BUDGET_INFEASIBLE: {
-    exit: 4,
-    meaning: 'No cut fits the device and the budgets.',
-    remedy: 'The message names the nearest cut and what would make it fit; every reason is in the JSON.',
-  },
-  E_WRITE: {
+  E_PREPROCESS_SPEC: {
     exit: 3,
-    meaning: 'An output file cannot be written.',
-    remedy: 'Check the path, permissions and free disk space; nothing half-written was left behind.',
-  },
-  E_CARD_INVALID: {
-    exit: 3,
-    meaning: 'A model card (card.json beside the model) breaks its schema.',
-    remedy: 'Compare with models/fashion-cnn/card.json, or move the card away.',
+    meaning: 'A preprocessing block (of a card, manifest or project file) breaks its schema.',
+    remedy: 'Every violation is listed; docs/preprocessing.md has the fields.',
   },
   E_PROJECT_INVALID: {
     exit: 2,
     meaning: 'isplit.json breaks its schema.',
     remedy: 'Run isplit-edge init, or correct the fields named.',
   },
-  E_NOT_FINITE: {
+  E_SHAPE: {
     exit: 3,
-    meaning: 'The network gives NaN or infinite scores.',
-    remedy: 'Check the weights and the input range.',
+    meaning: 'Shapes or attributes of a layer do not fit together.',
+    remedy: 'The message names the layer and the shapes; check the export.',
+  },
+  E_USAGE: {
+    exit: 2,
+    meaning: 'An option or argument is missing, unknown or malformed.',
+    remedy: 'See --help of the command.',
+  },
+  E_WRITE: {
+    exit: 3,
+    meaning: 'An output file cannot be written.',
+    remedy: 'Check the path, permissions and free disk space; nothing half-written was left behind.',
   },
 } as const satisfies Record<string, { exit: 1 | 2 | 3 | 4 | 5 | 6 | 130; meaning: string; remedy: string }>;
 

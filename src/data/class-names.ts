@@ -1,4 +1,5 @@
 import { Problems } from '../core/errors.js';
+import { findNearestNames } from '../core/nearest-names.js';
 
 /** The classes that names and numbers are looked up in. */
 export interface ClassTable {
@@ -105,35 +106,9 @@ function reportUnknown(
 
 /** Up to three names within edit distance 3 (and less than half the name's length), nearest first. */
 export function nearestNames(wanted: string, names: readonly string[]): string[] {
-  const target = normaliseName(wanted).slice(0, 100);
-  const seen = new Set<string>();
-  const scored: { name: string; distance: number }[] = [];
-  for (const name of names) {
-    const key = normaliseName(name);
-    if (seen.has(key)) continue;
-    seen.add(key);
-    const contains = target.length >= 3 && (key.includes(target) || target.includes(key));
-    const distance = contains ? 1 : editDistance(target, key.slice(0, 100));
-    if (distance <= 3 && (contains || distance < Math.max(2, target.length / 2))) scored.push({ name, distance });
-  }
-  return scored
-    .sort((a, b) => a.distance - b.distance)
-    .slice(0, 3)
-    .map((s) => s.name);
-}
-
-/** Levenshtein distance. */
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (previous[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(replaced, (previous[j] as number) + 1, (row[j - 1] as number) + 1));
-    }
-    previous = row;
-  }
-  return previous[b.length] as number;
+  const unique = new Map<string, string>();
+  for (const name of names) if (!unique.has(normaliseName(name))) unique.set(normaliseName(name), name);
+  return findNearestNames(wanted, [...unique.values()], 3);
 }
 
 /**

@@ -35,6 +35,5 @@ export {
   usableFlash,
   usableRam,
 } from './memory.js';
-export { findNearestNames } from './nearest.js';
 export { renderDevicesPage } from './page.js';
 export { findUnsourcedNumbers, type Sourced } from './sourced.js';

@@ -4,10 +4,10 @@ import type { z } from 'zod';
 import type { ErrorCode } from '../core/error-codes.js';
 import { fail, Problems } from '../core/errors.js';
 import { parseJson } from '../core/json.js';
+import { findNearestNames } from '../core/nearest-names.js';
 import { packageRoot } from '../core/package-root.js';
 import { type DeviceProfile, deviceSchema, type GatewayProfile, gatewaySchema } from './device-schema.js';
 import { type LinkProfile, linkSchema } from './link-schema.js';
-import { findNearestNames } from './nearest.js';
 import { findUnsourcedNumbers } from './sourced.js';
 
 /** One kind of profile: where its files lie, how they are checked, what goes wrong with them. */

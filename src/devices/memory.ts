@@ -1,3 +1,4 @@
+import { formatCount } from '../core/units.js';
 import type { DeviceProfile, MemoryRegion, MemoryUse, Placement } from './device-schema.js';
 import type { LinkProfile } from './link-schema.js';
 
@@ -146,8 +147,6 @@ export interface MemoryFit {
   readonly arenaRegion: UsableRegion | null;
 }
 
-const group = (n: number): string => String(n).replace(/\B(?=(\d{3})+(?!\d))/g, ' ');
-
 /**
  * Whether a head fits: its arena in one free block of the fastest region that has one, arena and buffers together in that
  * region's free total, weights and code in flash. All violations are reported, with what is needed and what there is.
@@ -168,7 +167,7 @@ export function checkMemory(device: DeviceProfile, needs: MemoryNeeds, options: 
         needs: needs.arenaBytes,
         has: byBlock,
         unit: 'B',
-        message: `needs ${group(needs.arenaBytes)} B of arena, largest free block ${group(byBlock)} B`,
+        message: `needs ${formatCount(needs.arenaBytes)} B of arena, largest free block ${formatCount(byBlock)} B`,
       });
     }
     if (byTotal < ramNeeded || reasons.length === 0) {
@@ -177,7 +176,7 @@ export function checkMemory(device: DeviceProfile, needs: MemoryNeeds, options: 
         needs: ramNeeded,
         has: byTotal,
         unit: 'B',
-        message: `needs ${group(ramNeeded)} B of RAM (arena and buffers), ${group(byTotal)} B free`,
+        message: `needs ${formatCount(ramNeeded)} B of RAM (arena and buffers), ${formatCount(byTotal)} B free`,
       });
     }
   }
@@ -190,7 +189,7 @@ export function checkMemory(device: DeviceProfile, needs: MemoryNeeds, options: 
       needs: flashNeeded,
       has: flash.freeBytes,
       unit: 'B',
-      message: `needs ${group(flashNeeded)} B of flash for weights and code, ${group(flash.freeBytes)} B left beside the firmware`,
+      message: `needs ${formatCount(flashNeeded)} B of flash for weights and code, ${formatCount(flash.freeBytes)} B left beside the firmware`,
     });
   }
   const weightRegion = listUsableRegions(device, options)

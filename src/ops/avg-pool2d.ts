@@ -1,7 +1,7 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { dims4 } from './checks.js';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
-import { inferPool, onnxPoolAttrs, type PoolAttrs, tflitePoolAttrs, windowRange } from './pooling.js';
+import { decodePool, inferPool, onnxPoolAttrs, type PoolAttrs, windowRange } from './pooling.js';
 import { padSpatial } from './taps.js';
 import { classifyPads } from './window.js';
 
@@ -83,11 +83,7 @@ export const avgPool2d: OpDef<AvgPoolAttrs> = {
 
   tflite: {
     decode: {
-      AVERAGE_POOL_2D(op, sink) {
-        const [x] = op.inputs;
-        if (!x) return sink.refuse('AVERAGE_POOL_2D lacks its input');
-        sink.emitFused('avg_pool2d', [x.id], tflitePoolAttrs(op));
-      },
+      AVERAGE_POOL_2D: decodePool('avg_pool2d'),
     },
     encode: LATER.encode,
   },

@@ -1,7 +1,7 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { dims4 } from './checks.js';
 import { LATER, type OpDef, type RefTensor, type Tfjs } from './op-def.js';
-import { inferPool, onnxPoolAttrs, type PoolAttrs, tflitePoolAttrs, windowRange } from './pooling.js';
+import { decodePool, inferPool, onnxPoolAttrs, type PoolAttrs, windowRange } from './pooling.js';
 import { padSpatial } from './taps.js';
 import { classifyPads } from './window.js';
 
@@ -53,11 +53,7 @@ export const maxPool2d: OpDef<PoolAttrs> = {
 
   tflite: {
     decode: {
-      MAX_POOL_2D(op, sink) {
-        const [x] = op.inputs;
-        if (!x) return sink.refuse('MAX_POOL_2D lacks its input');
-        sink.emitFused('max_pool2d', [x.id], tflitePoolAttrs(op));
-      },
+      MAX_POOL_2D: decodePool('max_pool2d'),
     },
     encode: LATER.encode,
   },

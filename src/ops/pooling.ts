@@ -1,7 +1,7 @@
 /** What max and average pooling share. */
 import type { TensorType } from '../ir/graph.js';
 import { dims4, requireInputs, requireInts, requireRank, shapeError } from './checks.js';
-import type { OnnxAttr, TfliteOperator } from './op-def.js';
+import type { OnnxAttr, TfliteDecode, TfliteOperator } from './op-def.js';
 import { checkWindow, onnxPads, resolvePads, type WindowAttrs, windowOutput } from './window.js';
 
 /** No padding may be as wide as the kernel, so every window holds at least one element of the input. */
@@ -44,8 +44,16 @@ export function onnxPoolAttrs({ kernelSize, strides, pads }: PoolAttrs): Record<
   return { kernel_shape: { ints: kernelSize }, strides: { ints: strides }, pads: onnxPads(pads) };
 }
 
-/** Window attributes of MAX_POOL_2D and AVERAGE_POOL_2D. */
-export function tflitePoolAttrs(op: TfliteOperator): {
+/** Decoder of MAX_POOL_2D and AVERAGE_POOL_2D. */
+export function decodePool(kind: 'max_pool2d' | 'avg_pool2d'): TfliteDecode {
+  return (op, sink) => {
+    const [x] = op.inputs;
+    if (!x) return sink.refuse(`${op.builtin} lacks its input`);
+    sink.emitFused(kind, [x.id], readWindow(op));
+  };
+}
+
+function readWindow(op: TfliteOperator): {
   kernelSize: [number, number];
   strides: [number, number];
   pads: [number, number, number, number];

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { IsplitError } from '../../../src/core/errors.js';
+import { findNearestNames } from '../../../src/core/nearest-names.js';
 import {
   type DeviceProfile,
-  findNearestNames,
   loadDevice,
   loadGateway,
   loadLink,

@@ -1,7 +1,10 @@
+/** Longer names are compared by their beginning: what was typed may come from a file of any size. */
+const MAX_COMPARED = 100;
+
 /** Levenshtein distance, case ignored. */
 function editDistance(a: string, b: string): number {
-  const s = a.toLowerCase();
-  const t = b.toLowerCase();
+  const s = a.slice(0, MAX_COMPARED).toLowerCase();
+  const t = b.slice(0, MAX_COMPARED).toLowerCase();
   let row = Array.from({ length: t.length + 1 }, (_, i) => i);
   for (let i = 1; i <= s.length; i++) {
     const next = [i];
