@@ -28,9 +28,10 @@ export function findNearestNames(typed: string, names: readonly string[], count 
     const contains = b.length >= 2 && (a.includes(b) || b.includes(a));
     return { name, score: editDistance(typed, name) - (contains ? 100 : 0) };
   });
-  const limit = Math.max(2, Math.ceil(typed.length / 2));
+  // More than half of the letters must be right.
+  const limit = Math.max(2, typed.length / 2);
   return scored
-    .filter((s) => s.score <= limit)
+    .filter((s) => s.score < limit)
     .sort((x, y) => x.score - y.score || (x.name < y.name ? -1 : 1))
     .slice(0, count)
     .map((s) => s.name);
