@@ -115,6 +115,54 @@ export interface TfliteSink {
 
 export type TfliteDecode = (op: TfliteOperator, sink: TfliteSink) => void;
 
+/** One operator of a TFLite file to be written, as `tflite.encode` describes it. The outputs are the node's. */
+export interface TfliteOperatorSpec {
+  /** Builtin operator name as in the schema. */
+  readonly builtin: string;
+  /** Lowest version whose semantics these operands need: old runtimes refuse newer ones. */
+  readonly version: number;
+  /** Fields of the builtin options table by schema name; enums by their schema names. Absent fields keep the schema's defaults. */
+  readonly options: Readonly<Record<string, number | string | boolean | readonly number[]>>;
+  /** Tensor ids; undefined is written as −1 (absent optional input). */
+  readonly inputs: readonly (string | undefined)[];
+}
+
+/** What `tflite.encode` sees of the node that is written. */
+export interface TfliteEncoder {
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
+  /** Adds an int32 constant (axes, paddings, a new shape) and returns its tensor id. */
+  int32s(suffix: string, shape: Shape, values: readonly number[]): string;
+  /** Ends the writing with a coded refusal: this node has no single TFLite operator (a legalising pass should have split it). */
+  refuse(why: string): never;
+}
+
+/** Encodes one node as exactly one operator: heads keep nodes and operators one to one. */
+export type TfliteEncode<A> = (encoder: TfliteEncoder, attrs: A) => TfliteOperatorSpec;
+
+/** Operands of a node in an integer graph: constants carry data, int8 tensors their quantization. */
+export interface Int8Operands<A> {
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
+  readonly attrs: A;
+}
+
+/** A prepared node: reads and writes whole tensors (constants included in `inputs`), allocates nothing, never aliases input and output. */
+export type Int8Kernel = (inputs: readonly TypedArray[], outputs: readonly TypedArray[]) => void;
+
+/** Integer execution of an op with the arithmetic of TFLite-Micro's reference kernels, and what the quantizer must know of it. */
+export interface Int8Support<A> {
+  /**
+   * Quantization of the output. `calibrated`: from the values seen; `as-inputs`: the data inputs' own, which then must agree
+   * among themselves (pooling, reshape, concat, …); else the fixed one that TFLite's kernels demand (softmax, sigmoid, tanh).
+   */
+  readonly output: 'calibrated' | 'as-inputs' | { readonly scale: number; readonly zeroPoint: number };
+  /** Operands that are weights when constant: int8 per channel along `channelAxis` (symmetric), and the int32 bias operand. */
+  readonly weights?: { readonly input: number; readonly channelAxis: number; readonly bias: number };
+  /** Computes everything that depends on constants alone (multipliers, shifts, tables, rearranged weights) and returns the kernel. */
+  prepare(operands: Int8Operands<A>): Int8Kernel;
+}
+
 /** An activation's way through an op that can carry it fused. */
 export type FusedActivation = 'none' | 'relu' | 'relu6';
 
@@ -150,10 +198,10 @@ export interface OpDef<A = Attrs> {
   readonly tflite: {
     /** TFLite builtin name → decoder, for every builtin that becomes this op. */
     readonly decode: Hook<Readonly<Record<string, TfliteDecode>>>;
-    readonly encode: Hook<object>;
+    readonly encode: Hook<TfliteEncode<A>>;
   };
   /** Integer kernel with TFLite-Micro's arithmetic. */
-  readonly int8: Hook<object>;
+  readonly int8: Hook<Int8Support<A>>;
   /** Plain C99. */
   readonly emitC: Hook<object>;
   /** Constraints of the Edge TPU compiler; an empty list = always mapped. Each returns the reason it is not mapped. */
