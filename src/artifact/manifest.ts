@@ -1,5 +1,7 @@
-/** manifest.json: what `build` left in a folder, and what head and tail must agree on. */
+/** manifest.json: what `build` left in a folder, and what head and tail must agree on. docs/manifest.md has it field by field. */
 import type { PreprocessSpec } from '../preprocess/spec.js';
+
+export const MANIFEST_FILE = 'manifest.json';
 
 /** One tensor that crosses the link. real = scale · (q − zeroPoint). */
 export interface WireTensor {
@@ -38,7 +40,7 @@ export interface ArtifactManifest {
     readonly description: string;
     readonly sha256: string;
   };
-  /** Cut id; `input` and `output` are the two ends. */
+  /** Cut id; `input` (no head: the quantized input is sent) and `output` (no tail but dequantizing) are the two ends. */
   readonly cut: string;
   readonly classes: readonly string[];
   readonly preprocessing: PreprocessSpec;

@@ -55,7 +55,7 @@ export async function checkWritable(folder: string): Promise<void> {
   }
 }
 
-function failWrite(folder: string, reason: string): never {
+export function failWrite(folder: string, reason: string): never {
   const message = `cannot write to ${folder}: ${reason}`;
   fail('E_WRITE', message, { folder, reason }, 'Check the path, permissions and free disk space.');
 }

@@ -121,6 +121,21 @@ export const ERROR_CODES = {
     meaning: 'The engine asked for is not installed.',
     remedy: 'isplit-edge doctor says what to type.',
   },
+  E_FOLDER_CHANGED: {
+    exit: 3,
+    meaning: 'Files of a built folder are missing or are not those that its manifest names.',
+    remedy: 'Build again; finished stages are reused.',
+  },
+  E_FOLDER_FOREIGN: {
+    exit: 2,
+    meaning: 'A folder that would be replaced holds files that no build wrote.',
+    remedy: 'Name another folder with --out, or move these files away.',
+  },
+  E_FOLDER_UNFINISHED: {
+    exit: 3,
+    meaning: 'A folder is no finished build.',
+    remedy: 'isplit-edge build makes one.',
+  },
   E_GRAPH_INVALID: {
     exit: 3,
     meaning: 'A graph breaks a rule of the intermediate representation (undefined tensor, wrong shape, cycle).',
@@ -155,6 +170,11 @@ export const ERROR_CODES = {
     exit: 2,
     meaning: 'There is no link of that name.',
     remedy: 'isplit-edge links lists them; a profile of your own is given by its path, ./my-link.json.',
+  },
+  E_MANIFEST_INVALID: {
+    exit: 3,
+    meaning: 'The manifest.json of a built folder breaks its schema, or was changed.',
+    remedy: 'Every violation is listed; docs/manifest.md has the fields. Build again.',
   },
   E_MODEL_CORRUPT: {
     exit: 3,

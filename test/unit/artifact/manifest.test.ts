@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest';
+import type { ArtifactManifest } from '../../../src/artifact/manifest.js';
+import {
+  parseManifest,
+  parseManifestText,
+  serialiseManifest,
+  splitFacts,
+} from '../../../src/artifact/parse-manifest.js';
+import { canonicalJson, computeSplitId } from '../../../src/artifact/split-id.js';
+import type { IsplitError } from '../../../src/core/errors.js';
+import { exampleManifest, sha256 } from './built-manifest.js';
+
+function problemsOf(json: unknown): readonly { code: string; message: string }[] {
+  try {
+    parseManifest(json, 'manifest.json');
+  } catch (error) {
+    return (error as IsplitError).all;
+  }
+  return [];
+}
+
+describe('manifest.json', () => {
+  it('survives writing and reading', () => {
+    const manifest = exampleManifest();
+    const text = serialiseManifest(manifest);
+    expect(parseManifestText(text, 'manifest.json')).toEqual(manifest);
+    expect(serialiseManifest(parseManifestText(text, 'manifest.json'))).toBe(text);
+  });
+  it('lists files in one order, whatever order they were made in', () => {
+    const { files } = exampleManifest();
+    const reversed = Object.fromEntries(Object.entries(files).reverse());
+    expect(serialiseManifest(exampleManifest({ files: reversed }))).toBe(serialiseManifest(exampleManifest()));
+  });
+  it('reports every violation at once', () => {
+    const broken = {
+      ...exampleManifest(),
+      schemaVersion: 2,
+      cut: '',
+      classes: ['one'],
+      wire: [{ ...exampleManifest().wire[0], bytes: 13, scale: 0 }],
+      surprise: true,
+    };
+    const messages = problemsOf(broken).map((p) => p.message);
+    expect(problemsOf(broken).every((p) => p.code === 'E_MANIFEST_INVALID')).toBe(true);
+    for (const path of ['schemaVersion', 'cut', 'classes', 'wire.0.scale', 'document'])
+      expect(messages.join('\n')).toContain(`manifest.json: ${path}:`);
+  });
+  it('says that wire bytes are not those of the shape', () => {
+    const wire = exampleManifest().wire.map((w) => ({ ...w, bytes: 13 }));
+    expect(problemsOf(exampleManifest({ wire }))[0]?.message).toMatch(/wire\.0\.bytes: is not the number of elements/);
+  });
+  it('names a violation of the preprocessing block', () => {
+    const preprocessing = { ...exampleManifest().preprocessing, std: [0] };
+    expect(problemsOf({ ...exampleManifest(), preprocessing })).toMatchObject([{ code: 'E_PREPROCESS_SPEC' }]);
+  });
+  it.each(['../secret', '/etc/passwd', 'a/../../b', 'a//b', '.', 'a/..', 'C:\\x', ''])(
+    'keeps files inside the folder: %j',
+    (name) => {
+      const manifest = exampleManifest();
+      const files = { ...manifest.files, [name]: sha256('x') };
+      expect(problemsOf({ ...manifest, files })).toMatchObject([{ code: 'E_MANIFEST_INVALID' }]);
+    },
+  );
+  it('accepts files in folders and names with dots', () => {
+    const files = { ...exampleManifest().files, 'tail-tfjs/group1-shard1of1.bin': sha256('x'), '..a/.b': sha256('y') };
+    expect(problemsOf(exampleManifest({ files }))).toEqual([]);
+  });
+  it('notices a changed splitId', () => {
+    const manifest: ArtifactManifest = { ...exampleManifest(), splitId: sha256('other') };
+    expect(problemsOf(manifest)[0]?.message).toContain('splitId is');
+  });
+  it('is JSON, not nested without end', () => {
+    expect(() => parseManifestText('{', 'manifest.json')).toThrow(/manifest\.json is not JSON/);
+    expect(() => parseManifestText('['.repeat(10_000), 'manifest.json')).toThrow(/nested more than/);
+  });
+});
+
+describe('splitId', () => {
+  const facts = splitFacts(exampleManifest());
+  const [wire] = facts.wire;
+  if (!wire) throw new Error('the example has a wire tensor');
+  it('is the sha256 of the facts in canonical JSON', () => {
+    const text =
+      '{"classes":["cat","dog"],' +
+      `"head":"${sha256('head')}",` +
+      '"preprocessing":{"channels":1,"colour":"grey","crop":{"kind":"none"},"height":8,"mean":[0],"resize":"none","std":[255],"version":1,"width":8},' +
+      '"splitIdVersion":1,' +
+      `"tail":"${sha256('tail')}",` +
+      '"wire":[{"bytes":12,"codec":"raw","dtype":"int8","id":"pool1","scale":0.0625,"shape":[2,2,3],"zeroPoint":-128}]}';
+    expect(computeSplitId(facts)).toBe(sha256(text));
+  });
+  it.each([
+    ['head', { ...facts, headSha256: null }],
+    ['tail', { ...facts, tailSha256: sha256('another') }],
+    ['scale', { ...facts, wire: [{ ...wire, scale: 0.125 }] }],
+    ['zero point', { ...facts, wire: [{ ...wire, zeroPoint: 0 }] }],
+    ['order of classes', { ...facts, classes: ['dog', 'cat'] }],
+    ['preprocessing', { ...facts, preprocessing: { ...facts.preprocessing, mean: [1] } }],
+  ])('changes with the %s', (_what, changed) => {
+    expect(computeSplitId(changed)).not.toBe(computeSplitId(facts));
+  });
+  it('does not depend on what is not agreed on: budgets, accuracy, other files', () => {
+    const other = exampleManifest({ accuracy: null, budgets: { asked: {}, met: {} }, seed: 7 });
+    const files = { ...other.files, 'report.html': sha256('report') };
+    expect(exampleManifest({ ...other, files }).splitId).toBe(exampleManifest().splitId);
+  });
+  it('sorts keys at every depth', () => {
+    expect(canonicalJson({ b: [{ y: 1, x: null }], a: 'z' })).toBe('{"a":"z","b":[{"x":null,"y":1}]}');
+  });
+});
