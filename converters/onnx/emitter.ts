@@ -133,8 +133,9 @@ export class OnnxGraphSink {
   relayout(value: string, shape: Shape, direction: 'toGraph' | 'toPhysical', output?: string): string {
     const out = output ?? this.fresh('v');
     if (layoutIsTrivial(shape)) {
-      const dims = direction === 'toGraph' ? [...shape] : physicalShape(shape);
-      this.node('Reshape', [value, this.int64s(dims)], [out]);
+      // 0 keeps the input's own dimension: the batch may be open.
+      const [, ...dims] = direction === 'toGraph' ? shape : physicalShape(shape);
+      this.node('Reshape', [value, this.int64s([0, ...dims])], [out]);
     } else {
       this.node('Transpose', [value], [out], { perm: { ints: direction === 'toGraph' ? TO_GRAPH : TO_PHYSICAL } });
     }

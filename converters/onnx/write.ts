@@ -7,7 +7,10 @@ import { NodeEmitter, OnnxGraphSink } from './emitter.js';
 
 /** Opset of everything we write: the first with ScatterElements(reduction) and axes as inputs of the reductions. */
 export const ONNX_OPSET = 18;
-const FLOAT = 1;
+/** TensorProto.DataType */
+const ELEMENT_TYPE = { float32: 1, int8: 3 } as const;
+/** Name of the open batch dimension. */
+const BATCH = 'N';
 
 /**
  * Writes a float32 graph as an ONNX model. Inputs and outputs keep the graph's ids, shapes and layout (NHWC); inside, rank-4
@@ -16,12 +19,24 @@ const FLOAT = 1;
  * @throws IsplitError E_HOOK_UNSUPPORTED naming every node that cannot be written
  */
 export function writeOnnx(graph: Graph): Uint8Array {
+  return encodeOnnx(graph);
+}
+
+export interface OnnxModelOptions {
+  /** Inputs may be int8, and the first dimension of inputs and outputs is open; the graph has gone through freeBatch. */
+  readonly wire?: boolean;
+  /** metadata_props, in this order. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** @throws IsplitError E_HOOK_UNSUPPORTED naming every node that cannot be written */
+export function encodeOnnx(graph: Graph, options: OnnxModelOptions = {}): Uint8Array {
   const sink = new OnnxGraphSink(graph);
   const problems = new Problems();
 
   for (const id of graph.inputs) {
     const { shape, dtype } = tensorOf(graph, id);
-    if (dtype !== 'float32')
+    if (dtype !== 'float32' && !(options.wire && dtype === 'int8'))
       problems.add('E_HOOK_UNSUPPORTED', `input "${id}" is ${dtype}; only float32 graphs can be written as ONNX`, {
         id,
         dtype,
@@ -54,14 +69,18 @@ export function writeOnnx(graph: Graph): Uint8Array {
     else sink.node('Identity', [value], [outputName(graph, id)]);
   }
 
-  const valueInfo = (id: string, name: string): onnx.IValueInfoProto => ({
-    name,
-    type: { tensorType: { elemType: FLOAT, shape: { dim: tensorOf(graph, id).shape.map((d) => ({ dimValue: d })) } } },
-  });
+  const valueInfo = (id: string, name: string): onnx.IValueInfoProto => {
+    const { shape, dtype } = tensorOf(graph, id);
+    const dim = shape.map((d): onnx.TensorShapeProto.IDimension => ({ dimValue: d }));
+    if (options.wire) dim[0] = shape[0] === batch ? { dimParam: BATCH } : {};
+    return { name, type: { tensorType: { elemType: ELEMENT_TYPE[dtype as 'float32' | 'int8'], shape: { dim } } } };
+  };
+  const batch = tensorOf(graph, graph.inputs[0] as string).shape[0];
   return onnxProto.onnx.ModelProto.encode({
     irVersion: 8,
     producerName: 'isplit-edge',
     opsetImport: [{ domain: '', version: ONNX_OPSET }],
+    metadataProps: Object.entries(options.metadata ?? {}).map(([key, value]) => ({ key, value })),
     graph: {
       name: graph.name,
       node: sink.nodes,
