@@ -10,6 +10,11 @@ export const ERROR_CODES = {
     meaning: 'Two budgets cannot both be meant.',
     remedy: 'Leave one of them out; the message names the pair.',
   },
+  E_BUDGET_INFEASIBLE: {
+    exit: 4,
+    meaning: 'No cut fits the board and the budgets, or the one asked for does not.',
+    remedy: 'Every reason of every cut is listed, and what would make the wish fit; docs/budgets.md.',
+  },
   E_CARD_INVALID: {
     exit: 3,
     meaning: 'A model card (card.json beside the model) breaks its schema.',
@@ -146,6 +151,11 @@ export const ERROR_CODES = {
     meaning: 'An op is known, but cannot do what was asked (no gradient, not on this engine).',
     remedy: 'The message says which op and why; another engine may help.',
   },
+  E_INT8_UNSUPPORTED: {
+    exit: 3,
+    meaning: 'The integer executor cannot run this network: an operator, its operands or their quantization.',
+    remedy: 'The message names every node with the reason; float networks are run by an engine, or made int8 by `build`.',
+  },
   E_INTERNAL: {
     exit: 1,
     meaning: 'A defect of isplit-edge itself.',
@@ -220,6 +230,11 @@ export const ERROR_CODES = {
     exit: 2,
     meaning: 'isplit.json breaks its schema.',
     remedy: 'Run isplit-edge init, or correct the fields named.',
+  },
+  E_QUANTIZE: {
+    exit: 3,
+    meaning: 'A network cannot be quantized: its activations are not finite on the calibration samples.',
+    remedy: 'Check the weights of the model and --input-range.',
   },
   E_SHAPE: {
     exit: 3,

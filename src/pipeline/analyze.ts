@@ -177,7 +177,8 @@ function describeLayers(
   });
 }
 
-function describeCut(
+/** Costs, importance and limits of one cut, before anything is built. */
+export function describeCut(
   point: CutPoint,
   cost: CutCost,
   layers: ReadonlyMap<string, LayerImportance>,
