@@ -7,19 +7,18 @@
  */
 import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
+import {
+  addonBuildEnvironment,
+  addonBuildHint,
+  exitToolMissing,
+  fetchOptionalPackages,
+  requireBuildTools,
+} from './house/native-addon.mjs';
 import { ensureNodeModules } from './house/node-modules.mjs';
 import { ensureOracleVenv, venvPython } from './house/oracle-venv.mjs';
-import {
-  formatSeconds,
-  isOnPath,
-  npmCommand,
-  repositoryRoot,
-  runForeground,
-  runQuietly,
-} from './house/run-command.mjs';
+import { formatSeconds, repositoryRoot, runQuietly } from './house/run-command.mjs';
 
 const packageFolder = path.join(repositoryRoot, 'node_modules/@tensorflow/tfjs-node');
-const exitToolMissing = 6;
 
 const startedAt = performance.now();
 process.exitCode = await setUp();
@@ -41,40 +40,15 @@ async function setUp() {
     );
     return exitToolMissing;
   }
-  const lacking = [
-    ['make', 'apt-get install make'],
-    ['g++', 'apt-get install g++'],
-  ].filter(([command]) => !isOnPath(command));
-  if (lacking.length > 0) {
-    for (const [command, install] of lacking) console.error(`tfjs-node: ${command} is missing: ${install}`);
-    return exitToolMissing;
-  }
+  const lacking = requireBuildTools('tfjs-node');
+  if (lacking !== 0) return lacking;
   const venvLack = await ensureOracleVenv();
   if (venvLack !== undefined) {
     console.error(`tfjs-node: missing ${venvLack}`);
     return exitToolMissing;
   }
-  return (await fetchPackage()) || linkTensorFlow() || (await buildAddon()) || verify();
-}
-
-/** Puts the package's files into node_modules without running its install script. */
-async function fetchPackage() {
-  if (existsSync(packageFolder)) return 0;
-  console.log('tfjs-node: fetching the package');
-  const [command, args] = npmCommand(
-    'install',
-    '--ignore-scripts',
-    '--no-save',
-    '--no-audit',
-    '--no-fund',
-    '--loglevel=error',
-  );
-  const code = await runForeground(command, args, { stdio: ['ignore', 2, 2] });
-  if (code === 0 && !existsSync(packageFolder)) {
-    console.error('tfjs-node: npm left the optional package out; is `optional` in the npm config `omit`?');
-    return exitToolMissing;
-  }
-  return code;
+  const fetched = await fetchOptionalPackages('tfjs-node', [packageFolder]);
+  return fetched || linkTensorFlow() || (await buildAddon()) || verify();
 }
 
 /** Lays out deps/ as the addon expects it, with links to the wheel's headers and libraries. */
@@ -104,20 +78,13 @@ function linkTensorFlow() {
 
 async function buildAddon() {
   console.log('tfjs-node: building the native addon');
-  const env = { ...process.env, npm_config_build_from_source: 'true', npm_config_python: venvPython };
+  const env = { ...addonBuildEnvironment('tfjs-node'), npm_config_python: venvPython };
   env.NODE_GYP_FORCE_PYTHON = venvPython;
-  const headers = findNodePrefix();
-  if (headers !== undefined) env.npm_config_nodedir = headers;
-  else console.log('tfjs-node: Node headers not found beside node; node-gyp will try to download them');
-  const nodeGyp = findNodeGyp();
-  if (nodeGyp !== undefined) env.npm_config_node_gyp = nodeGyp;
   const preGyp = path.join(repositoryRoot, 'node_modules/@mapbox/node-pre-gyp/bin/node-pre-gyp');
   const build = runQuietly(process.execPath, [preGyp, 'install', '--build-from-source'], { cwd: packageFolder, env });
   if (build.status !== 0) {
     console.error(`${build.stdout}\n${build.stderr}`);
-    console.error(
-      'tfjs-node: building failed; apt-get install g++ make libnode-dev, or set npm_config_nodedir to the prefix of include/node',
-    );
+    console.error(`tfjs-node: building failed; ${addonBuildHint}`);
     return exitToolMissing;
   }
   return 0;
@@ -151,28 +118,4 @@ function probeMatMul() {
   const output = `${child.stdout ?? ''}${child.stderr ?? ''}`;
   const works = child.status === 0 && output.includes('product tensorflow') && output.includes('[[19,22],[43,50]]');
   return { works, output, version: /libtensorflow (\S+)/.exec(output)?.[1] ?? 'unknown' };
-}
-
-/** A prefix whose include/node holds Node headers (Node-API keeps its ABI, so any version does); undefined when there is none. */
-function findNodePrefix() {
-  const beside = path.resolve(path.dirname(process.execPath), '..');
-  const candidates = [
-    process.env.npm_config_nodedir,
-    process.config.variables.node_prefix,
-    beside,
-    '/usr/local',
-    '/usr',
-  ];
-  return candidates.find((prefix) => prefix && existsSync(path.join(prefix, 'include/node/node_api.h')));
-}
-
-/** node-gyp as npm bundles it; npm also announces it in the environment of its scripts. */
-function findNodeGyp() {
-  const npmFolders = [
-    process.env.npm_execpath && path.resolve(path.dirname(process.env.npm_execpath), '..'),
-    path.resolve(path.dirname(process.execPath), '../lib/node_modules/npm'),
-    '/usr/share/nodejs/npm',
-  ];
-  const bundled = npmFolders.filter(Boolean).map((npm) => path.join(npm, 'node_modules/node-gyp/bin/node-gyp.js'));
-  return [process.env.npm_config_node_gyp, ...bundled].find((file) => file && existsSync(file));
 }

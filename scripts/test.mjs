@@ -33,6 +33,7 @@ async function main() {
     await step('tools', provideTools);
     await step('Python oracles (.venv)', provideOracles);
     await step('tfjs-node', provideTfjsNode);
+    await step('TFLite for Node', provideTfliteNode);
     if (filters.length === 0) {
       await step('format and lint', () => runModule('@biomejs/biome/bin/biome', 'check', '.'));
       const cruise = ['--config', '.dependency-cruiser.cjs', 'src', 'converters', 'models'];
@@ -84,6 +85,13 @@ async function provideTfjsNode() {
   if (inCi) return runForeground(process.execPath, ['scripts/setup-tfjs-node.mjs']);
   const probe = await runForeground(process.execPath, ['scripts/setup-tfjs-node.mjs', '--check']);
   return probe === 0 ? 0 : 'not set up (optional engine; tests on it are skipped): npm run setup:tfjs-node';
+}
+
+/** Verification's oldest runtimes; npm has compiled them already where it found Node's headers. */
+async function provideTfliteNode() {
+  if (inCi) return runForeground(process.execPath, ['scripts/setup-tflite-node.mjs']);
+  const probe = await runForeground(process.execPath, ['scripts/setup-tflite-node.mjs', '--check']);
+  return probe === 0 ? 0 : 'not set up (tests on them are skipped): npm run setup:tflite-node';
 }
 
 async function runVitest() {

@@ -8,10 +8,10 @@ export const DEBIAN_PACKAGES = [
   {
     name: 'python3-venv',
     isThere: () => runs('python3', 'import venv, ensurepip'),
-    skips: 'all comparisons with TensorFlow, Keras, LiteRT and onnxruntime, and the tfjs-node engine',
+    skips: 'all comparisons with TensorFlow, Keras, LiteRT and onnxruntime, TFLite-Micro, and the tfjs-node engine',
   },
-  { name: 'make', isThere: () => isOnPath('make'), skips: 'the tfjs-node engine' },
-  { name: 'g++', isThere: () => isOnPath('g++'), skips: 'the tfjs-node engine' },
+  { name: 'make', isThere: () => isOnPath('make'), skips: 'the tfjs-node engine, verification in node-tflite' },
+  { name: 'g++', isThere: () => isOnPath('g++'), skips: 'the tfjs-node engine, verification in node-tflite' },
   {
     name: 'python3-torch',
     isThere: () => runs('/usr/bin/python3', 'import torch') || runs('python3', 'import torch'),
