@@ -1,7 +1,7 @@
-/** How readers report operators they cannot read: all of them in one problem, equal reasons together. */
+/** How readers and writers report operators they refuse: all of them in one problem, equal reasons together. */
 import type { Problem } from '../src/core/errors.js';
 
-/** An operator that cannot be read. */
+/** An operator that cannot be read or written. */
 export interface RefusedOperator {
   /** As the format calls it: `CONV_2D`, `CUSTOM ethos-u`, `LSTM`. */
   readonly op: string;
@@ -12,13 +12,23 @@ export interface RefusedOperator {
   readonly why: string;
 }
 
-/** Ends the reading of one operator; the reader collects these and goes on. The message says why. */
+/** Ends the work on one operator; the caller collects these and goes on. The message says why. */
 export class Refusal extends Error {}
 
 const SHOWN_PLACES = 6;
 
+const HINTS = {
+  read: 'docs/supported-ops.md lists what is read: float32 networks, and int8 ones as TFLite, of these operators.',
+  'written as TFLite':
+    'docs/supported-ops.md lists what is written; a cut before these operators leaves them to the tail.',
+} as const;
+
 /** @param model name of the file, for the message */
-export function describeRefusals(model: string, refused: readonly RefusedOperator[]): Problem {
+export function describeRefusals(
+  model: string,
+  refused: readonly RefusedOperator[],
+  task: 'read' | 'written as TFLite' = 'read',
+): Problem {
   const groups = new Map<string, RefusedOperator[]>();
   for (const r of refused) {
     const key = `${r.op}: ${r.why}`;
@@ -36,8 +46,8 @@ export function describeRefusals(model: string, refused: readonly RefusedOperato
   const count = `${refused.length} operator${refused.length > 1 ? 's' : ''}`;
   return {
     code: 'E_OP_UNSUPPORTED',
-    message: `"${model}" has ${count} that cannot be read: ${parts.join('; ')}`,
+    message: `"${model}" has ${count} that cannot be ${task}: ${parts.join('; ')}`,
     context: { operators: refused },
-    hint: 'docs/supported-ops.md lists what is read: float32 networks, and int8 ones as TFLite, of these operators.',
+    hint: HINTS[task],
   };
 }

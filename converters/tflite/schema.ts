@@ -1,5 +1,5 @@
 /**
- * The part of the TFLite FlatBuffers schema that is read (and later written). Field ids, enum values and names are facts of
+ * The part of the TFLite FlatBuffers schema that is read and written. Field ids, enum values and names are facts of
  * the format (schema version 3, TensorFlow 2.21); a test compares them with the ones TensorFlow ships.
  */
 
@@ -14,6 +14,7 @@ export const FIELDS = {
     description: 3,
     buffers: 4,
     metadata: 6,
+    signature_defs: 7,
     external_buffers: 9,
   },
   OperatorCode: { deprecated_builtin_code: 0, custom_code: 1, version: 2, builtin_code: 3 },
@@ -27,6 +28,7 @@ export const FIELDS = {
     is_variable: 5,
     sparsity: 6,
     shape_signature: 7,
+    has_rank: 8,
     external_buffer: 10,
   },
   QuantizationParameters: { min: 0, max: 1, scale: 2, zero_point: 3, details_type: 4, quantized_dimension: 6 },
@@ -40,6 +42,8 @@ export const FIELDS = {
     custom_options: 5,
   },
   Metadata: { name: 0, buffer: 1 },
+  SignatureDef: { inputs: 0, outputs: 1, signature_key: 2, subgraph_index: 4 },
+  TensorMap: { name: 0, tensor_index: 1 },
 } as const;
 
 /** The file identifier at byte 4. */

@@ -3,6 +3,7 @@ import type { TensorType } from '../ir/graph.js';
 import { broadcastShapes, inferBinary, reduceToShape, referenceBinary } from './broadcast.js';
 import { activationToOnnx, activationToTfjs, applyActivation, type Fusable } from './fused-activation.js';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
+import { encodeBinary } from './tflite-encode.js';
 
 /** Element-wise sum with numpy broadcasting. */
 export const add: OpDef<Fusable> = {
@@ -50,7 +51,7 @@ export const add: OpDef<Fusable> = {
           {},
         ),
     },
-    encode: LATER.encode,
+    encode: encodeBinary('ADD'),
   },
   int8: LATER.int8,
   emitC: LATER.emitC,

@@ -1,7 +1,7 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { dims4 } from './checks.js';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
-import { decodePool, inferPool, onnxPoolAttrs, type PoolAttrs, windowRange } from './pooling.js';
+import { decodePool, encodePool, inferPool, onnxPoolAttrs, type PoolAttrs, windowRange } from './pooling.js';
 import { padSpatial } from './taps.js';
 import { classifyPads } from './window.js';
 
@@ -85,7 +85,10 @@ export const avgPool2d: OpDef<AvgPoolAttrs> = {
     decode: {
       AVERAGE_POOL_2D: decodePool('avg_pool2d'),
     },
-    encode: LATER.encode,
+    encode(e, attrs) {
+      if (attrs.countIncludePad && attrs.pads.some((p) => p > 0)) e.refuse('the padding counts in the mean');
+      return encodePool('AVERAGE_POOL_2D')(e, attrs);
+    },
   },
   int8: LATER.int8,
   emitC: LATER.emitC,

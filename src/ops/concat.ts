@@ -2,6 +2,7 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import { elementCount, type TensorType } from '../ir/graph.js';
 import { normalizeAxis, requireInputs, shapeError } from './checks.js';
 import { LATER, type OpDef } from './op-def.js';
+import { inputIdsOf, versionSinceInt8 } from './tflite-encode.js';
 import { inputIds } from './unary.js';
 
 export interface ConcatAttrs {
@@ -67,7 +68,12 @@ export const concat: OpDef<ConcatAttrs> = {
     decode: {
       CONCATENATION: (op, sink) => sink.emitFused('concat', inputIds(op, sink), { axis: op.options.axis as number }),
     },
-    encode: LATER.encode,
+    encode: (e, attrs) => ({
+      builtin: 'CONCATENATION',
+      version: versionSinceInt8(e),
+      options: { axis: normalizeAxis('concat', attrs.axis, (e.inputs[0] as TensorType).shape.length) },
+      inputs: inputIdsOf(e),
+    }),
   },
   int8: LATER.int8,
   emitC: LATER.emitC,

@@ -1,15 +1,17 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
-import type { TensorType } from '../ir/graph.js';
+import type { Tensor, TensorType } from '../ir/graph.js';
 import { dims4, requireInputs, requireInts, requireRank, shapeError } from './checks.js';
 import { activationToOnnx, activationToTfjs, applyActivation, type Fusable } from './fused-activation.js';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
 import { cropSpatial, padSpatial, scatterProducts } from './taps.js';
+import { computedType, fusedActivationName, inputIdsOf } from './tflite-encode.js';
 import {
   type ConvAttrs,
   checkConv,
   mirrorPads,
   onnxPads,
   outputPadding,
+  type Pads,
   resolvePads,
   rotateToOnnx,
   windowOutput,
@@ -175,16 +177,8 @@ export const conv2dTranspose: OpDef<Conv2dTransposeAttrs> = {
         const [, h, w] = dims4(x);
         const [, kh, kw] = dims4(filter);
         const strides: [number, number] = [op.options.stride_h as number, op.options.stride_w as number];
-        // The padding is that of the convolution from the output to the input.
         const padding = op.options.padding === 'SAME' ? 'same' : 'valid';
-        const [top, , left] = resolvePads(padding, [height, width], [kh, kw], strides);
-        const cropped = (full: number, before: number, size: number): number => Math.max(full - before - size, 0);
-        const pads = [
-          top,
-          cropped((h - 1) * strides[0] + kh, top, height),
-          left,
-          cropped((w - 1) * strides[1] + kw, left, width),
-        ];
+        const pads = transposedPads(padding, [height, width], [h, w], [kh, kw], strides);
         sink.emitFused('conv2d_transpose', bias ? [x.id, filter.id, bias.id] : [x.id, filter.id], {
           strides,
           dilations: [1, 1],
@@ -193,7 +187,30 @@ export const conv2dTranspose: OpDef<Conv2dTransposeAttrs> = {
         });
       },
     },
-    encode: LATER.encode,
+    encode(e, attrs) {
+      if (attrs.dilations.some((d) => d !== 1)) e.refuse(`dilations [${attrs.dilations}]`);
+      const [, h, w] = dims4(e.inputs[0]);
+      const [, kh, kw] = dims4(e.inputs[1]);
+      const padding = (['same', 'valid'] as const).find((name) => {
+        const pads = transposedPads(name, attrs.outputSize, [h, w], [kh, kw], attrs.strides);
+        return pads.every((p, i) => p === attrs.pads[i]);
+      });
+      if (!padding) return e.refuse(`pads [${attrs.pads}] are neither SAME nor VALID`);
+      const [input, filter, ...bias] = inputIdsOf(e);
+      const fused = fusedActivationName(attrs.activation);
+      const int8 = computedType(e) === 'int8';
+      return {
+        builtin: 'TRANSPOSE_CONV',
+        version: fused !== 'NONE' ? 4 : bias.length > 0 ? 3 : int8 ? 2 : 1,
+        options: {
+          padding: padding === 'same' ? 'SAME' : 'VALID',
+          stride_h: attrs.strides[0],
+          stride_w: attrs.strides[1],
+          fused_activation_function: fused,
+        },
+        inputs: [e.int32s('shape', [4], (e.outputs[0] as Tensor).shape), filter, input, ...bias],
+      };
+    },
   },
   int8: LATER.int8,
   emitC: LATER.emitC,
@@ -204,3 +221,16 @@ export const conv2dTranspose: OpDef<Conv2dTransposeAttrs> = {
     },
   ],
 };
+
+/** Pads of TRANSPOSE_CONV: its padding is that of the convolution from the output (height × width) to the input (h × w). */
+function transposedPads(
+  padding: 'same' | 'valid',
+  [height, width]: readonly [number, number],
+  [h, w]: readonly [number, number],
+  [kh, kw]: readonly [number, number],
+  strides: readonly [number, number],
+): Pads {
+  const [top, , left] = resolvePads(padding, [height, width], [kh, kw], strides);
+  const cropped = (full: number, before: number, size: number): number => Math.max(full - before - size, 0);
+  return [top, cropped((h - 1) * strides[0] + kh, top, height), left, cropped((w - 1) * strides[1] + kw, left, width)];
+}

@@ -4,6 +4,7 @@ import { activationToOnnx, activationToTfjs, applyActivation, type Fusable } fro
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
 import { openWindows, padSpatial, slideTap } from './taps.js';
 import { decodeConvolution } from './tflite-convolution.js';
+import { computedType, convolutionOptions, inputIdsOf } from './tflite-encode.js';
 import { type ConvAttrs, checkConv, classifyPads, onnxPads, windowOutput } from './window.js';
 
 export interface Conv2dAttrs extends ConvAttrs, Fusable {}
@@ -124,7 +125,12 @@ export const conv2d: OpDef<Conv2dAttrs> = {
     decode: {
       CONV_2D: decodeConvolution('conv2d'),
     },
-    encode: LATER.encode,
+    encode: (e, attrs) => ({
+      builtin: 'CONV_2D',
+      version: computedType(e) === 'int8' ? 3 : 1,
+      options: convolutionOptions(e, attrs),
+      inputs: inputIdsOf(e),
+    }),
   },
   int8: LATER.int8,
   emitC: LATER.emitC,

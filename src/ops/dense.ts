@@ -1,8 +1,9 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
-import { elementCount, type TensorType } from '../ir/graph.js';
+import { elementCount, type Tensor, type TensorType } from '../ir/graph.js';
 import { dims2, requireInputs, requireRank, shapeError } from './checks.js';
 import { activationToOnnx, activationToTfjs, applyActivation, type Fusable } from './fused-activation.js';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
+import { computedType, fusedActivationName, inputIdsOf } from './tflite-encode.js';
 
 /** Input [..., I], weights [O, I], optional bias [O] → [..., O]. */
 export const dense: OpDef<Fusable> = {
@@ -98,7 +99,18 @@ export const dense: OpDef<Fusable> = {
         sink.emitFused('dense', bias ? [input, weights.id, bias.id] : [input, weights.id], {});
       },
     },
-    encode: LATER.encode,
+    encode(e, attrs) {
+      const int8 = computedType(e) === 'int8';
+      const keeps = (e.inputs[0] as Tensor).shape.length > 2;
+      const perChannel = int8 && ((e.inputs[1] as Tensor).quant?.scale.length ?? 1) > 1;
+      return {
+        builtin: 'FULLY_CONNECTED',
+        // Runtimes before version 12 take int8 weights with a scale a channel without complaint and compute garbage.
+        version: perChannel ? 12 : e.inputs.length === 2 ? 6 : keeps ? 5 : int8 ? 4 : 1,
+        options: { fused_activation_function: fusedActivationName(attrs.activation), keep_num_dims: keeps },
+        inputs: inputIdsOf(e),
+      };
+    },
   },
   int8: LATER.int8,
   emitC: LATER.emitC,

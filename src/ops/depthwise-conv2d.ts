@@ -6,6 +6,7 @@ import { activationToOnnx, activationToTfjs, applyActivation } from './fused-act
 import { LATER, type OpDef, type RefTensor, type Tfjs } from './op-def.js';
 import { openWindows, padSpatial, slideTap } from './taps.js';
 import { decodeConvolution } from './tflite-convolution.js';
+import { computedType, convolutionOptions, inputIdsOf } from './tflite-encode.js';
 import { type ConvAttrs, checkConv, onnxPads, windowOutput } from './window.js';
 
 /** Input [N, H, W, C], filter [1, kh, kw, C·m], optional bias [C·m] → [N, oh, ow, C·m]; output c·m + q reads input channel c. */
@@ -119,7 +120,17 @@ export const depthwiseConv2d: OpDef<Conv2dAttrs> = {
     decode: {
       DEPTHWISE_CONV_2D: decodeConvolution('depthwise_conv2d'),
     },
-    encode: LATER.encode,
+    encode(e, attrs) {
+      const [, , , channels] = dims4(e.inputs[0]);
+      const [, , , filters] = dims4(e.inputs[1]);
+      const dilated = attrs.dilations.some((d) => d !== 1);
+      return {
+        builtin: 'DEPTHWISE_CONV_2D',
+        version: computedType(e) === 'int8' ? 3 : dilated ? 2 : 1,
+        options: { ...convolutionOptions(e, attrs), depth_multiplier: filters / channels },
+        inputs: inputIdsOf(e),
+      };
+    },
   },
   int8: LATER.int8,
   emitC: LATER.emitC,

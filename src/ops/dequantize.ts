@@ -2,7 +2,8 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import { elementCount, type Tensor, type TensorType } from '../ir/graph.js';
 import { requireInputs } from './checks.js';
 import { LATER, type OpDef, type RefTensor, unsupported } from './op-def.js';
-import { checkQuantization, perTensorQuantization } from './quantize.js';
+import { checkQuantization, perTensorQuantization, requireQuantization } from './quantize.js';
+import { computedType, inputIdsOf } from './tflite-encode.js';
 import { inputId, onnxScalar, scalarConstant } from './unary.js';
 
 export interface DequantizeAttrs {
@@ -44,7 +45,12 @@ export const dequantize: OpDef<DequantizeAttrs> = {
         sink.emit('dequantize', [inputId(op, sink, 0)], perTensorQuantization(op, sink, x));
       },
     },
-    encode: LATER.encode,
+    encode(e, attrs) {
+      requireQuantization(e, e.inputs[0], attrs.scale, attrs.zeroPoint);
+      const type = computedType(e);
+      const version = type === 'int16' ? 3 : type === 'int8' ? 2 : 1;
+      return { builtin: 'DEQUANTIZE', version, options: {}, inputs: inputIdsOf(e) };
+    },
   },
   int8: LATER.int8,
   emitC: LATER.emitC,

@@ -1,4 +1,5 @@
 import { unsupported } from './op-def.js';
+import { encodeUnary } from './tflite-encode.js';
 import { decodeUnary, defineUnary, scalarConstant } from './unary.js';
 
 /** x · relu6(x + 3) / 6 (MobileNetV3). */
@@ -18,5 +19,6 @@ export const hardSwish = defineUnary({
   toOnnx: (e, x) => e.add('HardSwish', [x]),
   toTfjs: (tf, x) => tf.mul(x, tf.mul(tf.relu6(tf.add(x, 3)), 1 / 6)),
   decode: { HARD_SWISH: decodeUnary('hard_swish') },
+  encode: encodeUnary('HARD_SWISH', () => 1),
   edgeTpu: unsupported('the Edge TPU compiler does not list HARD_SWISH'),
 });

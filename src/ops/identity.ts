@@ -11,5 +11,6 @@ export const identity = defineUnary({
   // Not tf.clone: on wasm its kernel copies the data, a reshape only shares it.
   toTfjs: (tf, x) => tf.reshape(x, x.shape),
   decode: unsupported('no TFLite builtin does nothing'),
+  encode: unsupported('passes remove it before anything is written'),
   edgeTpu: [],
 });

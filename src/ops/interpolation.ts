@@ -1,9 +1,10 @@
 /** What nearest and bilinear resizing share: TFLite's choice of source positions, as one matrix an axis. */
 import type { TensorType } from '../ir/graph.js';
 import { dims4, requireInputs, requireInts, requireRank, shapeError } from './checks.js';
-import type { TfliteOperator, TfliteSink } from './op-def.js';
+import type { OnnxEmitter, TfliteEncode, TfliteOperator, TfliteSink } from './op-def.js';
 import { unsupported } from './op-def.js';
 import { type AxisMap, transposeMap } from './separable.js';
+import { inputIdsOf, versionSinceInt8 } from './tflite-encode.js';
 
 export interface SamplingAttrs {
   /** First and last positions of input and output coincide. Excludes halfPixelCenters. */
@@ -116,6 +117,25 @@ export function resizeGradMaps(
 ): [AxisMap, AxisMap] {
   const [, oh, ow] = dims4(dy);
   return [transposeMap(map(attrs.inputSize[0], oh, attrs)), transposeMap(map(attrs.inputSize[1], ow, attrs))];
+}
+
+/** Encoder of RESIZE_NEAREST_NEIGHBOR (where aligned corners came late) and RESIZE_BILINEAR. */
+export function encodeResize(builtin: 'RESIZE_NEAREST_NEIGHBOR' | 'RESIZE_BILINEAR'): TfliteEncode<ResizeAttrs> {
+  return (e, attrs) => {
+    const late = attrs.halfPixelCenters || (attrs.alignCorners && builtin === 'RESIZE_NEAREST_NEIGHBOR');
+    return {
+      builtin,
+      version: late ? 3 : versionSinceInt8(e),
+      options: { align_corners: attrs.alignCorners, half_pixel_centers: attrs.halfPixelCenters },
+      inputs: [...inputIdsOf(e), e.int32s('size', [2], attrs.size)],
+    };
+  };
+}
+
+/** Sizes input of ONNX's Resize: batch and channels as they come, so that the batch may be open. */
+export function onnxSizes(e: OnnxEmitter, attrs: ResizeAttrs): string {
+  const outer = e.add('Shape', [e.input(0)], { start: { int: 0 }, end: { int: 2 } });
+  return e.add('Concat', [outer, e.int64s(attrs.size)], { axis: { int: 0 } });
 }
 
 /** RESIZE_NEAREST_NEIGHBOR and RESIZE_BILINEAR. */

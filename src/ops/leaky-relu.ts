@@ -1,5 +1,6 @@
 import { shapeError } from './checks.js';
 import { unsupported } from './op-def.js';
+import { inputIdsOf } from './tflite-encode.js';
 import { defineUnary, inputId, scalarConstant } from './unary.js';
 
 export interface LeakyReluAttrs {
@@ -25,5 +26,6 @@ export const leakyRelu = defineUnary<LeakyReluAttrs>({
   decode: {
     LEAKY_RELU: (op, sink) => sink.emit('leaky_relu', [inputId(op, sink, 0)], { alpha: op.options.alpha as number }),
   },
+  encode: (e, { alpha }) => ({ builtin: 'LEAKY_RELU', version: 1, options: { alpha }, inputs: inputIdsOf(e) }),
   edgeTpu: unsupported('the Edge TPU compiler does not list LEAKY_RELU'),
 });

@@ -1,7 +1,7 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { dims4 } from './checks.js';
 import { LATER, type OpDef, type RefTensor, type Tfjs } from './op-def.js';
-import { decodePool, inferPool, onnxPoolAttrs, type PoolAttrs, windowRange } from './pooling.js';
+import { decodePool, encodePool, inferPool, onnxPoolAttrs, type PoolAttrs, windowRange } from './pooling.js';
 import { padSpatial } from './taps.js';
 import { classifyPads } from './window.js';
 
@@ -55,7 +55,7 @@ export const maxPool2d: OpDef<PoolAttrs> = {
     decode: {
       MAX_POOL_2D: decodePool('max_pool2d'),
     },
-    encode: LATER.encode,
+    encode: encodePool('MAX_POOL_2D'),
   },
   int8: LATER.int8,
   emitC: LATER.emitC,

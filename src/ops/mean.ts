@@ -3,6 +3,7 @@ import { elementCount, type Shape } from '../ir/graph.js';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
 import {
   decodeReduction,
+  encodeReduction,
   inferReduction,
   keptShape,
   type ReductionAttrs,
@@ -34,7 +35,7 @@ export const mean: OpDef<ReductionAttrs> = {
   },
   toOnnx: (e, attrs) => reductionToOnnx(e, 'ReduceMean', attrs),
   toTfjs: (tf, [x], attrs) => [tf.mean(x as tfjs.Tensor, [...attrs.axes], attrs.keepDims)],
-  tflite: { decode: { MEAN: decodeReduction('mean') }, encode: LATER.encode },
+  tflite: { decode: { MEAN: decodeReduction('mean') }, encode: encodeReduction('MEAN') },
   int8: LATER.int8,
   emitC: LATER.emitC,
   edgeTpu: [

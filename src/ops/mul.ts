@@ -2,7 +2,8 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import type { TensorType } from '../ir/graph.js';
 import { broadcastShapes, inferBinary, reduceToShape, referenceBinary } from './broadcast.js';
 import { activationToOnnx, activationToTfjs, applyActivation, type Fusable } from './fused-activation.js';
-import { LATER, type OpDef, type RefTensor } from './op-def.js';
+import { LATER, type OpDef, type RefTensor, type TfliteEncoder } from './op-def.js';
+import { encodeBinary, versionSinceInt8 } from './tflite-encode.js';
 
 /** Element-wise product with numpy broadcasting. */
 export const mul: OpDef<Fusable> = {
@@ -50,9 +51,16 @@ export const mul: OpDef<Fusable> = {
           {},
         ),
     },
-    encode: LATER.encode,
+    encode: encodeBinary('MUL', mulVersion),
   },
   int8: LATER.int8,
   emitC: LATER.emitC,
   edgeTpu: [],
 };
+
+/** Older int8 kernels cannot scale a product up. */
+function mulVersion(encoder: TfliteEncoder): number {
+  const [a, b, y] = [...encoder.inputs, ...encoder.outputs].map((t) => t.quant?.scale[0]);
+  if (a !== undefined && b !== undefined && y !== undefined && (a * b) / y >= 1) return 3;
+  return versionSinceInt8(encoder);
+}

@@ -2,6 +2,7 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import { elementCount, type TensorType } from '../ir/graph.js';
 import { requireInputs, requireInts, shapeError } from './checks.js';
 import { LATER, type OpDef, type RefTensor, type TfliteOperator, type TfliteSink } from './op-def.js';
+import { inputIdsOf, versionSinceInt8 } from './tflite-encode.js';
 
 export interface PadAttrs {
   /** [before, after] of every axis, flat. */
@@ -81,7 +82,13 @@ export const pad: OpDef<PadAttrs> = {
         decodePad(op, sink, quant ? (quant.scale[0] as number) * (code - (quant.zeroPoint[0] as number)) : code);
       },
     },
-    encode: LATER.encode,
+    encode(e, attrs) {
+      const rank = (e.inputs[0] as TensorType).shape.length;
+      const inputs = [...inputIdsOf(e), e.int32s('paddings', [rank, 2], attrs.paddings)];
+      const version = rank > 4 ? 4 : versionSinceInt8(e);
+      if (attrs.value === 0) return { builtin: 'PAD', version, options: {}, inputs };
+      return { builtin: 'PADV2', version, options: {}, inputs: [...inputs, e.scalar('value', 0, attrs.value)] };
+    },
   },
   int8: LATER.int8,
   emitC: LATER.emitC,

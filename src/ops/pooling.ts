@@ -1,7 +1,8 @@
 /** What max and average pooling share. */
 import type { TensorType } from '../ir/graph.js';
 import { dims4, requireInputs, requireInts, requireRank, shapeError } from './checks.js';
-import type { OnnxAttr, TfliteDecode, TfliteOperator } from './op-def.js';
+import type { OnnxAttr, TfliteDecode, TfliteEncode, TfliteOperator } from './op-def.js';
+import { inputIdsOf, paddingName, versionSinceInt8 } from './tflite-encode.js';
 import { checkWindow, onnxPads, resolvePads, type WindowAttrs, windowOutput } from './window.js';
 
 /** No padding may be as wide as the kernel, so every window holds at least one element of the input. */
@@ -51,6 +52,22 @@ export function decodePool(kind: 'max_pool2d' | 'avg_pool2d'): TfliteDecode {
     if (!x) return sink.refuse(`${op.builtin} lacks its input`);
     sink.emitFused(kind, [x.id], readWindow(op));
   };
+}
+
+/** Encoder of MAX_POOL_2D and AVERAGE_POOL_2D. */
+export function encodePool(builtin: 'MAX_POOL_2D' | 'AVERAGE_POOL_2D'): TfliteEncode<PoolAttrs> {
+  return (e, attrs) => ({
+    builtin,
+    version: versionSinceInt8(e),
+    options: {
+      padding: paddingName(e, attrs, attrs.kernelSize),
+      stride_h: attrs.strides[0],
+      stride_w: attrs.strides[1],
+      filter_height: attrs.kernelSize[0],
+      filter_width: attrs.kernelSize[1],
+    },
+    inputs: inputIdsOf(e),
+  });
 }
 
 function readWindow(op: TfliteOperator): {

@@ -1,7 +1,16 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import type { DType, Tensor, TensorType } from '../ir/graph.js';
 import { requireInputs, shapeError } from './checks.js';
-import { LATER, type OnnxEmitter, type OpDef, type RefTensor, type TfliteOperator, type TfliteSink } from './op-def.js';
+import {
+  LATER,
+  type OnnxEmitter,
+  type OpDef,
+  type RefTensor,
+  type TfliteEncoder,
+  type TfliteOperator,
+  type TfliteSink,
+} from './op-def.js';
+import { inputIdsOf } from './tflite-encode.js';
 import { inputId, onnxScalar, scalarConstant } from './unary.js';
 
 export type QuantizedDType = 'int8' | 'uint8' | 'int16';
@@ -113,7 +122,14 @@ export const quantize: OpDef<QuantizeAttrs> = {
         });
       },
     },
-    encode: LATER.encode,
+    encode(e, attrs) {
+      requireQuantization(e, e.outputs[0], attrs.scale, attrs.zeroPoint);
+      if (attrs.inputScale !== undefined) {
+        requireQuantization(e, e.inputs[0], attrs.inputScale, attrs.inputZeroPoint as number);
+      }
+      const version = attrs.dtype === 'int16' ? 2 : 1;
+      return { builtin: 'QUANTIZE', version, options: {}, inputs: inputIdsOf(e) };
+    },
   },
   int8: LATER.int8,
   emitC: LATER.emitC,
@@ -140,6 +156,18 @@ export function perTensorQuantization(
   if (!quant) return sink.refuse(`${op.builtin} of a tensor without quantization`);
   if (quant.scale.length !== 1) return sink.refuse(`${op.builtin} per channel`);
   return { scale: quant.scale[0] as number, zeroPoint: quant.zeroPoint[0] as number };
+}
+
+/** The file states quantization on tensors only: the attributes must say the same. */
+export function requireQuantization(
+  encoder: TfliteEncoder,
+  tensor: Tensor | undefined,
+  scale: number,
+  zeroPoint: number,
+): void {
+  const quant = tensor?.quant;
+  const same = quant?.scale.length === 1 && quant.scale[0] === Math.fround(scale) && quant.zeroPoint[0] === zeroPoint;
+  if (!same) encoder.refuse(`"${tensor?.id}" does not carry the scale ${scale} and zero point ${zeroPoint}`);
 }
 
 /** Input 0 as float32 real values. */

@@ -2,6 +2,7 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
 import {
   decodeReduction,
+  encodeReduction,
   inferReduction,
   keptShape,
   type ReductionAttrs,
@@ -35,7 +36,7 @@ export const reduceMax: OpDef<ReductionAttrs> = {
   },
   toOnnx: (e, attrs) => reductionToOnnx(e, 'ReduceMax', attrs),
   toTfjs: (tf, [x], attrs) => [tf.max(x as tfjs.Tensor, [...attrs.axes], attrs.keepDims)],
-  tflite: { decode: { REDUCE_MAX: decodeReduction('reduce_max') }, encode: LATER.encode },
+  tflite: { decode: { REDUCE_MAX: decodeReduction('reduce_max') }, encode: encodeReduction('REDUCE_MAX') },
   int8: LATER.int8,
   emitC: LATER.emitC,
   edgeTpu: [{ rule: 'the batch axis is not reduced', check: (inputs, _outputs, attrs) => sparesBatch(inputs, attrs) }],

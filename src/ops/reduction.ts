@@ -1,7 +1,8 @@
 /** What sum, mean and other reductions share. */
 import { elementCount, type Shape, type TensorType } from '../ir/graph.js';
 import { normalizeAxis, requireInputs, requireInts } from './checks.js';
-import type { OnnxEmitter, RefTensor, TfliteDecode } from './op-def.js';
+import type { OnnxEmitter, RefTensor, TfliteDecode, TfliteEncode } from './op-def.js';
+import { inputIdsOf, versionSinceInt8 } from './tflite-encode.js';
 
 export interface ReductionAttrs {
   /** Axes to reduce; negative ones count from the end. */
@@ -84,6 +85,20 @@ export function decodeReduction(kind: string): TfliteDecode {
     if (!x || !axes) return sink.refuse(`${op.builtin} lacks its input or axes`);
     if (!axes.data) return sink.refuse(`${op.builtin} computes its axes at run time`);
     sink.emit(kind, [x.id], { axes: [...axes.data], keepDims: op.options.keep_dims === true });
+  };
+}
+
+/** Encoder of MEAN and REDUCE_MAX; kernels for microcontrollers look for axes that are not negative. */
+export function encodeReduction(builtin: string): TfliteEncode<ReductionAttrs> {
+  return (e, attrs) => {
+    const rank = (e.inputs[0] as TensorType).shape.length;
+    const axes = attrs.axes.map((a) => (a < 0 ? a + rank : a));
+    return {
+      builtin,
+      version: versionSinceInt8(e),
+      options: { keep_dims: attrs.keepDims },
+      inputs: [...inputIdsOf(e), e.int32s('axes', [axes.length], axes)],
+    };
   };
 }
 

@@ -2,6 +2,7 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import type { TensorType } from '../ir/graph.js';
 import { requireInputs } from './checks.js';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
+import { encodeUnary } from './tflite-encode.js';
 
 /** max(x, 0), any shape. */
 export const relu: OpDef = {
@@ -25,7 +26,7 @@ export const relu: OpDef = {
   toTfjs: (tf, [x]) => [tf.relu(x as tfjs.Tensor)],
   tflite: {
     decode: { RELU: (op, sink) => sink.emit('relu', [op.inputs[0]?.id ?? sink.refuse('RELU lacks its input')], {}) },
-    encode: LATER.encode,
+    encode: encodeUnary('RELU'),
   },
   int8: LATER.int8,
   emitC: LATER.emitC,

@@ -1,4 +1,5 @@
 import { activationToOnnx } from './fused-activation.js';
+import { encodeUnary } from './tflite-encode.js';
 import { decodeUnary, defineUnary, scalarConstant } from './unary.js';
 
 /** min(max(x, 0), 6), any shape. */
@@ -17,5 +18,6 @@ export const relu6 = defineUnary({
     RELU6: decodeUnary('relu6'),
     RELU_N1_TO_1: (_op, sink) => sink.refuse('clamping to -1..1 is not supported; retrain with relu or relu6'),
   },
+  encode: encodeUnary('RELU6'),
   edgeTpu: [],
 });

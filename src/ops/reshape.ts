@@ -2,6 +2,7 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import { elementCount, type Shape, type TensorType } from '../ir/graph.js';
 import { requireInputs, shapeError } from './checks.js';
 import { LATER, type OnnxEmitter, type OpDef, type RefTensor, type TfliteOperator, type TfliteSink } from './op-def.js';
+import { inputIdsOf } from './tflite-encode.js';
 
 export interface ReshapeAttrs {
   /** New dimensions; at most one is −1 (the rest). Readers write the batch as −1. */
@@ -25,11 +26,19 @@ export const reshape: OpDef<ReshapeAttrs> = {
   vjp: (sink, { inputs, gradients }) => [
     sink.op('reshape', [gradients[0] as string], { shape: sink.type(inputs[0] as string).shape }),
   ],
-  toOnnx: (e) => [onnxReshape(e, e.input(0), e.inputType(0).shape, e.outputType(0).shape)],
+  toOnnx: (e, attrs) => [onnxReshape(e, attrs.shape[0] === -1)],
   toTfjs: (tf, [x], _attrs, [out]) => [tf.reshape(x as tfjs.Tensor, [...(out as TensorType).shape])],
   tflite: {
     decode: { RESHAPE: decodeReshape, SQUEEZE: decodeReshape, EXPAND_DIMS: decodeReshape },
-    encode: LATER.encode,
+    encode(e) {
+      const { shape } = e.outputs[0] as TensorType;
+      return {
+        builtin: 'RESHAPE',
+        version: 1,
+        options: {},
+        inputs: [...inputIdsOf(e), e.int32s('shape', [shape.length], shape)],
+      };
+    },
   },
   int8: LATER.int8,
   emitC: LATER.emitC,
@@ -57,13 +66,15 @@ function orderIsLayoutFree(shape: Shape): boolean {
 }
 
 /** Reshape between physical layouts, with a Transpose only where the order of elements depends on the layout. */
-function onnxReshape(e: OnnxEmitter, x: string, from: Shape, to: Shape): string {
-  const source = orderIsLayoutFree(from) ? x : e.toGraphLayout(x, from.length);
-  if (!orderIsLayoutFree(to)) return e.toPhysicalLayout(e.add('Reshape', [source, e.int64s(to)]), to.length);
-  const physical = to.map((_, i) => e.axis(to.length, i));
+function onnxReshape(e: OnnxEmitter, batchIsOpen: boolean): string {
+  const from = e.inputType(0).shape;
+  const to = e.outputType(0).shape;
+  const dims = batchIsOpen ? [-1, ...to.slice(1)] : to;
+  const source = orderIsLayoutFree(from) ? e.input(0) : e.toGraphLayout(e.input(0), from.length);
+  if (!orderIsLayoutFree(to)) return e.toPhysicalLayout(e.add('Reshape', [source, e.int64s(dims)]), to.length);
   const shape = new Array<number>(to.length);
-  physical.forEach((p, i) => {
-    shape[p] = to[i] as number;
+  dims.forEach((d, i) => {
+    shape[e.axis(to.length, i)] = d;
   });
   return e.add('Reshape', [source, e.int64s(shape)]);
 }

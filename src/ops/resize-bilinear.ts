@@ -3,7 +3,9 @@ import { dims4 } from './checks.js';
 import {
   bilinearMap,
   decodeResize,
+  encodeResize,
   inferResize,
+  onnxSizes,
   RESIZE_ON_EDGE_TPU,
   type ResizeAttrs,
   resizeMaps,
@@ -30,10 +32,9 @@ export const resizeBilinear: OpDef<ResizeAttrs> = {
   },
 
   toOnnx(e, attrs) {
-    const [n, , , c] = dims4(e.inputType(0));
     const mode = attrs.alignCorners ? 'align_corners' : attrs.halfPixelCenters ? 'half_pixel' : 'asymmetric';
     return [
-      e.add('Resize', [e.input(0), '', '', e.int64s([n, c, ...attrs.size])], {
+      e.add('Resize', [e.input(0), '', '', onnxSizes(e, attrs)], {
         mode: { string: 'linear' },
         coordinate_transformation_mode: { string: mode },
       }),
@@ -46,7 +47,7 @@ export const resizeBilinear: OpDef<ResizeAttrs> = {
 
   tflite: {
     decode: { RESIZE_BILINEAR: (op, sink) => decodeResize('resize_bilinear', op, sink) },
-    encode: LATER.encode,
+    encode: encodeResize('RESIZE_BILINEAR'),
   },
   int8: LATER.int8,
   emitC: LATER.emitC,

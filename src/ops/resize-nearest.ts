@@ -2,9 +2,11 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import { dims4 } from './checks.js';
 import {
   decodeResize,
+  encodeResize,
   inferResize,
   nearestIndices,
   nearestMap,
+  onnxSizes,
   RESIZE_ON_EDGE_TPU,
   type ResizeAttrs,
   resizeMaps,
@@ -32,12 +34,12 @@ export const resizeNearest: OpDef<ResizeAttrs> = {
   },
 
   toOnnx(e, attrs) {
-    const [n, h, w, c] = dims4(e.inputType(0));
+    const [, h, w] = dims4(e.inputType(0));
     const rows = nearestIndices(h, attrs.size[0], attrs);
     const columns = nearestIndices(w, attrs.size[1], attrs);
     if (wholeRepetition(rows, h) && wholeRepetition(columns, w)) {
       return [
-        e.add('Resize', [e.input(0), '', '', e.int64s([n, c, ...attrs.size])], {
+        e.add('Resize', [e.input(0), '', '', onnxSizes(e, attrs)], {
           mode: { string: 'nearest' },
           coordinate_transformation_mode: { string: 'asymmetric' },
           nearest_mode: { string: 'floor' },
@@ -59,7 +61,7 @@ export const resizeNearest: OpDef<ResizeAttrs> = {
 
   tflite: {
     decode: { RESIZE_NEAREST_NEIGHBOR: (op, sink) => decodeResize('resize_nearest', op, sink) },
-    encode: LATER.encode,
+    encode: encodeResize('RESIZE_NEAREST_NEIGHBOR'),
   },
   int8: LATER.int8,
   emitC: LATER.emitC,

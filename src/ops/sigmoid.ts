@@ -1,3 +1,4 @@
+import { encodeUnary } from './tflite-encode.js';
 import { decodeUnary, defineUnary, scalarConstant } from './unary.js';
 
 /** 1 / (1 + exp(−x)). */
@@ -12,5 +13,6 @@ export const sigmoid = defineUnary({
   toOnnx: (e, x) => e.add('Sigmoid', [x]),
   toTfjs: (tf, x) => tf.sigmoid(x),
   decode: { LOGISTIC: decodeUnary('sigmoid') },
+  encode: encodeUnary('LOGISTIC'),
   edgeTpu: [],
 });

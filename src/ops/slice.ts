@@ -2,6 +2,7 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import { elementCount, type TensorType } from '../ir/graph.js';
 import { requireInputs, requireInts, shapeError } from './checks.js';
 import { LATER, type OpDef, type RefTensor, type TfliteOperator } from './op-def.js';
+import { inputIdsOf, versionSinceInt8 } from './tflite-encode.js';
 
 export interface SliceAttrs {
   readonly begin: readonly number[];
@@ -101,7 +102,14 @@ export const slice: OpDef<SliceAttrs> = {
         sink.emit('reshape', [inner], { shape: shrunk.includes(0) ? shape : [-1, ...shape.slice(1)] });
       },
     },
-    encode: LATER.encode,
+    encode(e, attrs) {
+      const { shape } = e.inputs[0] as TensorType;
+      const rank = [shape.length];
+      const begin = e.int32s('begin', rank, attrs.begin);
+      const size = e.int32s('size', rank, sliceSize(shape, attrs));
+      const version = shape.length > 4 ? 5 : versionSinceInt8(e);
+      return { builtin: 'SLICE', version, options: {}, inputs: [...inputIdsOf(e), begin, size] };
+    },
   },
   int8: LATER.int8,
   emitC: LATER.emitC,

@@ -2,6 +2,7 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import type { Shape, TensorType } from '../ir/graph.js';
 import { normalizeAxis, requireInputs } from './checks.js';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
+import { inputIdsOf, versionSinceInt8 } from './tflite-encode.js';
 import { inputId } from './unary.js';
 
 export interface SoftmaxAttrs {
@@ -70,7 +71,12 @@ export const softmax: OpDef<SoftmaxAttrs> = {
         sink.emit('softmax', [inputId(op, sink, 0)], { axis: -1 });
       },
     },
-    encode: LATER.encode,
+    encode(e, attrs) {
+      const rank = (e.inputs[0] as TensorType).shape.length;
+      if (normalizeAxis('softmax', attrs.axis, rank) !== rank - 1)
+        e.refuse(`softmax over axis ${attrs.axis} of ${rank}`);
+      return { builtin: 'SOFTMAX', version: versionSinceInt8(e), options: { beta: 1 }, inputs: inputIdsOf(e) };
+    },
   },
   int8: LATER.int8,
   emitC: LATER.emitC,

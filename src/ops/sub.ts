@@ -2,6 +2,7 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import { broadcastShapes, inferBinary, reduceToShape, referenceBinary } from './broadcast.js';
 import { activationToOnnx, activationToTfjs, applyActivation, type Fusable } from './fused-activation.js';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
+import { encodeBinary } from './tflite-encode.js';
 import { inputIds, scalarConstant } from './unary.js';
 
 /** Element-wise difference with numpy broadcasting. */
@@ -39,7 +40,7 @@ export const sub: OpDef<Fusable> = {
   },
   tflite: {
     decode: { SUB: (op, sink) => sink.emitFused('sub', inputIds(op, sink), {}) },
-    encode: LATER.encode,
+    encode: encodeBinary('SUB'),
   },
   int8: LATER.int8,
   emitC: LATER.emitC,

@@ -1,3 +1,4 @@
+import { encodeUnary } from './tflite-encode.js';
 import { decodeUnary, defineUnary, scalarConstant } from './unary.js';
 
 /** Hyperbolic tangent. */
@@ -12,5 +13,6 @@ export const tanh = defineUnary({
   toOnnx: (e, x) => e.add('Tanh', [x]),
   toTfjs: (tf, x) => tf.tanh(x),
   decode: { TANH: decodeUnary('tanh') },
+  encode: encodeUnary('TANH'),
   edgeTpu: [],
 });

@@ -2,6 +2,7 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import { elementCount, type Shape, type TensorType } from '../ir/graph.js';
 import { requireInputs, shapeError } from './checks.js';
 import { LATER, type OpDef, type RefTensor, unsupported } from './op-def.js';
+import { inputIdsOf, versionSinceInt8 } from './tflite-encode.js';
 
 export interface TransposeAttrs {
   /** Output axis i is input axis perm[i]. */
@@ -43,7 +44,15 @@ export const transpose: OpDef<TransposeAttrs> = {
         sink.emit('transpose', [x.id], { perm: [...perm.data] });
       },
     },
-    encode: LATER.encode,
+    encode(e, attrs) {
+      const rank = attrs.perm.length;
+      return {
+        builtin: 'TRANSPOSE',
+        version: rank > 6 ? 8 : rank > 5 ? 6 : rank > 4 ? 4 : versionSinceInt8(e),
+        options: {},
+        inputs: [...inputIdsOf(e), e.int32s('perm', [rank], attrs.perm)],
+      };
+    },
   },
   int8: LATER.int8,
   emitC: LATER.emitC,

@@ -12,6 +12,7 @@ import {
   type RefTensor,
   type Tfjs,
   type TfliteDecode,
+  type TfliteEncode,
   type TfliteOperator,
   type TfliteSink,
   type Unsupported,
@@ -29,6 +30,8 @@ export interface UnarySpec<A> {
   toOnnx(emitter: OnnxEmitter, x: string, attrs: A): string;
   toTfjs(tf: Tfjs, x: tfjs.Tensor, attrs: A): tfjs.Tensor;
   readonly decode: Hook<Readonly<Record<string, TfliteDecode>>>;
+  /** Default: `notInHeads`. */
+  readonly encode?: Hook<TfliteEncode<A>>;
   readonly edgeTpu: Hook<readonly EdgeTpuConstraint<A>[]>;
   /** For ops that no head will hold: why; default = they come later. */
   readonly notInHeads?: Unsupported;
@@ -54,7 +57,7 @@ export function defineUnary<A = Attrs>(spec: UnarySpec<A>): OpDef<A> {
     ],
     toOnnx: (e, attrs) => [spec.toOnnx(e, e.input(0), attrs)],
     toTfjs: (tf, [x], attrs) => [spec.toTfjs(tf, x as tfjs.Tensor, attrs)],
-    tflite: { decode: spec.decode, encode: spec.notInHeads ?? LATER.encode },
+    tflite: { decode: spec.decode, encode: spec.encode ?? spec.notInHeads ?? LATER.encode },
     int8: spec.notInHeads ?? LATER.int8,
     emitC: spec.notInHeads ?? LATER.emitC,
     edgeTpu: spec.edgeTpu,
