@@ -16,7 +16,12 @@ export interface TfliteTensor {
   readonly name: string;
   /** Name of the schema's TensorType. */
   readonly type: string;
+  /** A free batch is 1. */
   readonly shape: readonly number[];
+  /** The shape as it stands in the file: what an interpreter allocates. */
+  readonly recordedShape: readonly number[];
+  /** Keeps its value from one run to the next. */
+  readonly variable: boolean;
   /** Absent when the file has no scale for the tensor. */
   readonly quant?: QuantParams;
   /** Bytes of a constant. */
@@ -150,9 +155,10 @@ function parseTensor(table: TableView, readBuffer: BufferReader): TfliteTensor {
   const name = table.string(F.name, 'name') ?? '';
   const quant = parseQuantization(table, shape);
   const data = readBuffer(table.uint32(F.buffer), table);
+  const variable = table.bool(F.is_variable);
   const refusal = table.has(F.sparsity)
     ? 'sparse tensor'
-    : table.bool(F.is_variable)
+    : variable
       ? 'variable tensor'
       : table.uint32(F.external_buffer) !== 0
         ? 'external buffer'
@@ -163,6 +169,8 @@ function parseTensor(table: TableView, readBuffer: BufferReader): TfliteTensor {
     name,
     type,
     shape,
+    recordedShape: recorded,
+    variable,
     ...(quant && quant !== 'custom' ? { quant } : {}),
     ...(data ? { data } : {}),
     ...(refusal ? { refusal } : {}),
