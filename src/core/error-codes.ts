@@ -154,7 +154,8 @@ export const ERROR_CODES = {
   E_INT8_UNSUPPORTED: {
     exit: 3,
     meaning: 'The integer executor cannot run this network: an operator, its operands or their quantization.',
-    remedy: 'The message names every node with the reason; float networks are run by an engine, or made int8 by `build`.',
+    remedy:
+      'The message names every node with the reason; float networks are run by an engine, or made int8 by `build`.',
   },
   E_INTERNAL: {
     exit: 1,

@@ -1,0 +1,139 @@
+/**
+ * Which activations must have the same quantization. Ops whose integer kernels only move, compare or average values (`as-inputs`)
+ * tie their output to their data inputs; softmax, sigmoid and tanh fix their output's; the input may be fixed by the preprocessing.
+ */
+import { type Graph, isConstant, type Node, type Tensor, tensorOf } from '../ir/graph.js';
+import { producers } from '../ir/walk.js';
+import { opDef } from '../ops/index.js';
+import { type Int8Support, isUnsupported } from '../ops/op-def.js';
+import { freshIds, withNodes } from '../passes/rewrite.js';
+import { PENDING_INT8 } from './pending-support.js';
+import { type ActivationQuant, sameQuant } from './quant-params.js';
+
+/** Activations (and constant operands beside them) that share one quantization. */
+export interface QuantGroup {
+  /** In order of the graph. */
+  readonly members: readonly string[];
+  /** Quantization that is not chosen from values, and why. */
+  readonly fixed: { readonly quant: ActivationQuant; readonly why: 'fixed' | 'input' } | undefined;
+}
+
+export interface SharedQuantization {
+  /** The graph with an `identity` before each operand that had to be brought to another quantization. */
+  readonly graph: Graph;
+  readonly groups: readonly QuantGroup[];
+  readonly groupOf: ReadonlyMap<string, QuantGroup>;
+}
+
+/** Integer support of a node that legalise-tflite let through. */
+export function int8Support(node: Node): Int8Support<never> {
+  const { int8 } = opDef(node.kind);
+  const pending = PENDING_INT8[node.kind];
+  if (isUnsupported(int8) && pending) return pending;
+  if (isUnsupported(int8)) throw new Error(`"${node.id}" (${node.kind}) is not legalised: ${int8.unsupported}`);
+  return int8;
+}
+
+/** Indices of the inputs that are values, not weights. */
+export function dataInputs(node: Node): number[] {
+  const weights = int8Support(node).weights;
+  return node.inputs.map((_, i) => i).filter((i) => !weights || i < weights.input);
+}
+
+interface Class {
+  readonly parent: { root?: Class };
+  fixed: QuantGroup['fixed'];
+}
+
+/**
+ * Ties tensors together. Two fixed quantizations that differ do not meet: a requantizing node keeps them apart.
+ * @param input fixes the quantization of the graph's input
+ */
+export function shareQuantization(graph: Graph, input: ActivationQuant | undefined): SharedQuantization {
+  const fresh = freshIds(graph);
+  const added: Tensor[] = [];
+  const classes = new Map<string, Class>();
+  const classOf = (id: string): Class => {
+    let found = classes.get(id);
+    if (!found) {
+      found = { parent: {}, fixed: undefined };
+      classes.set(id, found);
+    }
+    while (found.parent.root) found = found.parent.root;
+    return found;
+  };
+  const fix = (id: string, quant: ActivationQuant, why: 'fixed' | 'input'): void => {
+    classOf(id).fixed = { quant, why };
+  };
+  if (input) for (const id of graph.inputs) fix(id, input, 'input');
+
+  const nodes: Node[] = [];
+  for (const node of graph.nodes) {
+    const support = int8Support(node);
+    const y = node.outputs[0] as string;
+    if (support.output !== 'as-inputs') {
+      if (support.output !== 'calibrated') fix(y, support.output, 'fixed');
+      nodes.push(node);
+      continue;
+    }
+    const inputs = [...node.inputs];
+    for (const i of dataInputs(node)) {
+      const x = inputs[i] as string;
+      const [a, b] = [classOf(x), classOf(y)];
+      if (a === b) continue;
+      if (a.fixed && b.fixed && !sameQuant(a.fixed.quant, b.fixed.quant)) {
+        const { shape } = tensorOf(graph, x);
+        const id = fresh(`${x}/requantized`);
+        added.push({ id, shape, dtype: 'float32' });
+        nodes.push({ id, kind: 'identity', inputs: [x], outputs: [id], attrs: {} });
+        inputs[i] = id;
+        classOf(id).parent.root = b;
+        continue;
+      }
+      a.fixed ??= b.fixed;
+      b.parent.root = a;
+    }
+    nodes.push({ ...node, inputs });
+  }
+  const result = withNodes(graph, nodes, added);
+  return { graph: result, ...collectGroups(result, classOf) };
+}
+
+function collectGroups(
+  graph: Graph,
+  classOf: (id: string) => Class,
+): { groups: QuantGroup[]; groupOf: Map<string, QuantGroup> } {
+  const members = new Map<Class, string[]>();
+  const enlist = (id: string): void => {
+    const key = classOf(id);
+    const list = members.get(key);
+    if (!list) members.set(key, [id]);
+    else if (!list.includes(id)) list.push(id);
+  };
+  graph.inputs.forEach(enlist);
+  for (const node of graph.nodes) {
+    const data = node.kind === 'identity' ? node.inputs : dataInputs(node).map((i) => node.inputs[i] as string);
+    data.forEach(enlist);
+    node.outputs.forEach(enlist);
+  }
+  const groups: QuantGroup[] = [];
+  const groupOf = new Map<string, QuantGroup>();
+  for (const [key, ids] of members) {
+    const group = { members: ids, fixed: key.fixed };
+    groups.push(group);
+    for (const id of ids) groupOf.set(id, group);
+  }
+  return { groups, groupOf };
+}
+
+/**
+ * Members whose values decide the range: those that a `calibrated` op, the input or a constant brings in. What as-inputs ops
+ * make of them lies within (an average, a maximum, a selection), padding aside.
+ */
+export function rangeSources(graph: Graph, group: QuantGroup): string[] {
+  const producerOf = producers(graph);
+  return group.members.filter((id) => {
+    const node = producerOf.get(id);
+    return !node || (node.kind !== 'identity' && int8Support(node).output !== 'as-inputs') || isConstant(graph, id);
+  });
+}
