@@ -13,6 +13,7 @@ export const abs = defineUnary({
   },
   toOnnx: (e, x) => e.add('Abs', [x]),
   toTfjs: (tf, x) => tf.abs(x),
+  toTfjsGraph: (e, x) => e.add('Abs', [x]),
   decode: { ABS: decodeUnary('abs') },
   edgeTpu: unsupported('the Edge TPU compiler does not list ABS'),
   notInHeads: unsupported('runs in the float tail and in training graphs; heads do not use it'),

@@ -3,6 +3,7 @@ import type { TensorType } from '../ir/graph.js';
 import { broadcastShapes, inferBinary, reduceToShape, referenceBinary } from './broadcast.js';
 import { activationToOnnx, activationToTfjs, applyActivation, type Fusable } from './fused-activation.js';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
+import { activationToTfGraph } from './tf-graph.js';
 import { encodeBinary } from './tflite-encode.js';
 
 /** Element-wise sum with numpy broadcasting. */
@@ -42,6 +43,7 @@ export const add: OpDef<Fusable> = {
     const [a, b] = inputs as [tfjs.Tensor, tfjs.Tensor];
     return [activationToTfjs(tf, tf.add(a, b), attrs.activation)];
   },
+  toTfjsGraph: (e, attrs) => [activationToTfGraph(e, e.add('AddV2', [e.input(0), e.input(1)]), attrs.activation)],
   tflite: {
     decode: {
       ADD: (op, sink) =>

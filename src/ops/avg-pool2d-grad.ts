@@ -99,6 +99,7 @@ export const avgPool2dGrad: OpDef<AvgPoolGradAttrs> = {
     return [cropSpatial(tf, folded, attrs.pads, [h, w])];
   },
 
+  toTfjsGraph: GRADIENT_ONLY,
   tflite: { decode: GRADIENT_ONLY, encode: GRADIENT_ONLY },
   int8: GRADIENT_ONLY,
   emitC: GRADIENT_ONLY,

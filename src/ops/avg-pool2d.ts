@@ -3,6 +3,7 @@ import { dims4 } from './checks.js';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
 import { decodePool, encodePool, inferPool, onnxPoolAttrs, type PoolAttrs, windowRange } from './pooling.js';
 import { padSpatial } from './taps.js';
+import { padSpatialInTfGraph, windowToTfGraph } from './tf-graph.js';
 import { classifyPads } from './window.js';
 
 export interface AvgPoolAttrs extends PoolAttrs {
@@ -70,15 +71,28 @@ export const avgPool2d: OpDef<AvgPoolAttrs> = {
     const mean = tf.avgPool(padSpatial(tf, input, attrs.pads), kernel, strides, 'valid');
     if (attrs.countIncludePad) return [mean];
     const [, oh, ow] = mean.shape;
-    const scale = new Float32Array(oh * ow);
-    for (let i = 0; i < oh; i++) {
-      const [top, bottom] = windowRange(i, strides[0], kernel[0], attrs.pads[0], h);
-      for (let j = 0; j < ow; j++) {
-        const [left, right] = windowRange(j, strides[1], kernel[1], attrs.pads[2], w);
-        scale[i * ow + j] = (kernel[0] * kernel[1]) / ((bottom - top) * (right - left));
-      }
-    }
+    const scale = uncountPads(attrs, [h, w], [oh, ow]);
     return [tf.mul(mean, tf.tensor4d(scale, [1, oh, ow, 1]))];
+  },
+
+  toTfjsGraph(e, attrs) {
+    const [, h, w] = dims4(e.inputType(0));
+    const [, oh, ow] = dims4(e.outputType(0));
+    const kernel = { ksize: { ints: [1, ...attrs.kernelSize, 1] } };
+    const padding = classifyPads(attrs.pads, [h, w], attrs.kernelSize, attrs.strides);
+    if (padding === 'valid' || (padding === 'same' && !attrs.countIncludePad)) {
+      const { x, attrs: window } = windowToTfGraph(e, attrs.kernelSize, attrs);
+      return [e.add('AvgPool', [x], { ...window, ...kernel })];
+    }
+    const padded = padSpatialInTfGraph(e, attrs.pads, 0);
+    const mean = e.add('AvgPool', [padded], {
+      ...kernel,
+      strides: { ints: [1, ...attrs.strides, 1] },
+      padding: { string: 'VALID' },
+      data_format: { string: 'NHWC' },
+    });
+    if (attrs.countIncludePad) return [mean];
+    return [e.add('Mul', [mean, e.floats('scale', [1, oh, ow, 1], uncountPads(attrs, [h, w], [oh, ow]))])];
   },
 
   tflite: {
@@ -95,3 +109,20 @@ export const avgPool2d: OpDef<AvgPoolAttrs> = {
   // The compiler refuses a fused activation, which this op never carries.
   edgeTpu: [],
 };
+
+/** Factor of every window that takes its padding out of a mean that counted it: (oh, ow). */
+function uncountPads(
+  { kernelSize, strides, pads }: AvgPoolAttrs,
+  [h, w]: readonly [number, number],
+  [oh, ow]: readonly [number, number],
+): Float32Array {
+  const scale = new Float32Array(oh * ow);
+  for (let i = 0; i < oh; i++) {
+    const [top, bottom] = windowRange(i, strides[0], kernelSize[0], pads[0], h);
+    for (let j = 0; j < ow; j++) {
+      const [left, right] = windowRange(j, strides[1], kernelSize[1], pads[2], w);
+      scale[i * ow + j] = (kernelSize[0] * kernelSize[1]) / ((bottom - top) * (right - left));
+    }
+  }
+  return scale;
+}

@@ -2,6 +2,7 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import type { TensorType } from '../ir/graph.js';
 import { requireInputs, shapeError } from './checks.js';
 import { type GradientSink, type OnnxEmitter, type OpDef, type RefTensor, unsupported } from './op-def.js';
+import { constantFloats } from './tf-graph.js';
 import { onnxScalar, scalarConstant } from './unary.js';
 
 export interface BatchNormAttrs {
@@ -87,6 +88,12 @@ export const batchNorm: OpDef<BatchNormAttrs> = {
     // tf.batchNorm takes ranks 2 to 4 only and cpu and wasm differ in it; five plain ops are the same everywhere.
     const scale = tf.mul(gamma, tf.rsqrt(tf.add(variance, attrs.epsilon)));
     return [tf.add(tf.mul(tf.sub(x, mean), scale), beta)];
+  },
+  toTfjsGraph(e, attrs) {
+    const [gamma, variance] = [constantFloats(e, 1, 'gamma'), constantFloats(e, 4, 'the variance')];
+    const scale = gamma.map((g, c) => g / Math.sqrt((variance[c] as number) + attrs.epsilon));
+    const centred = e.add('Sub', [e.input(0), e.input(3)]);
+    return [e.add('AddV2', [e.add('Mul', [centred, e.floats('scale', [scale.length], scale)]), e.input(2)])];
   },
   tflite: { decode: unsupported('TFLite has no batch normalisation; converters fold it'), encode: FOLDED },
   int8: FOLDED,

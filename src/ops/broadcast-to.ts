@@ -39,6 +39,7 @@ export const broadcastTo: OpDef<BroadcastToAttrs> = {
     return [e.add('Expand', [e.broadcastInput(0, rank), e.int64s(shape)])];
   },
   toTfjs: (tf, [x], attrs) => [tf.broadcastTo(x as tfjs.Tensor, [...attrs.shape] as [number])],
+  toTfjsGraph: GRADIENT_ONLY,
   tflite: { decode: GRADIENT_ONLY, encode: GRADIENT_ONLY },
   int8: GRADIENT_ONLY,
   emitC: GRADIENT_ONLY,

@@ -64,6 +64,11 @@ export const concat: OpDef<ConcatAttrs> = {
     if (inputs.length === 1) return [tf.reshape(inputs[0] as tfjs.Tensor, (inputs[0] as tfjs.Tensor).shape)];
     return [tf.concat([...inputs], attrs.axis)];
   },
+  toTfjsGraph(e, attrs) {
+    const inputs = Array.from({ length: e.inputCount }, (_, i) => e.input(i));
+    if (inputs.length === 1) return inputs;
+    return [e.add('ConcatV2', [...inputs, e.int32s('axis', [], [attrs.axis])], { N: { int: inputs.length } })];
+  },
   tflite: {
     decode: {
       CONCATENATION: (op, sink) => sink.emitFused('concat', inputIds(op, sink), { axis: op.options.axis as number }),

@@ -126,6 +126,7 @@ export const conv2dFilterGrad: OpDef<Conv2dFilterGradAttrs> = {
     return [tf.reshape(tf.stack(taps, 1), [o, kh, kw, c])];
   },
 
+  toTfjsGraph: GRADIENT_ONLY,
   tflite: { decode: GRADIENT_ONLY, encode: GRADIENT_ONLY },
   int8: GRADIENT_ONLY,
   emitC: GRADIENT_ONLY,

@@ -161,6 +161,7 @@ export const conv2dInputGrad: OpDef<Conv2dInputGradAttrs> = {
     return [tf.slice4d(full, [0, top, left, 0], [n, h, w, c])];
   },
 
+  toTfjsGraph: GRADIENT_ONLY,
   tflite: { decode: GRADIENT_ONLY, encode: GRADIENT_ONLY },
   int8: GRADIENT_ONLY,
   emitC: GRADIENT_ONLY,

@@ -2,12 +2,14 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import type { Tensor, TensorType } from '../ir/graph.js';
 import { dims4, requireInputs, requireInts, requireRank, shapeError } from './checks.js';
 import { activationToOnnx, activationToTfjs, applyActivation, type Fusable } from './fused-activation.js';
-import { LATER, type OpDef, type RefTensor } from './op-def.js';
+import { LATER, type OpDef, type RefTensor, type TfjsGraphEmitter } from './op-def.js';
 import { cropSpatial, padSpatial, scatterProducts } from './taps.js';
+import { activationToTfGraph, biasToTfGraph, constantFloats } from './tf-graph.js';
 import { computedType, fusedActivationName, inputIdsOf } from './tflite-encode.js';
 import {
   type ConvAttrs,
   checkConv,
+  classifyPads,
   mirrorPads,
   onnxPads,
   outputPadding,
@@ -167,6 +169,29 @@ export const conv2dTranspose: OpDef<Conv2dTransposeAttrs> = {
     return [activationToTfjs(tf, y, attrs.activation)];
   },
 
+  toTfjsGraph(e, attrs) {
+    if (attrs.dilations.some((d) => d !== 1)) e.refuse('TensorFlow.js has no dilated transposed convolution');
+    const [o, kh, kw, c] = dims4(e.inputType(1));
+    const [height, width] = attrs.outputSize;
+    const [top, bottom, left, right] = attrs.pads;
+    const hwoi = ohwiToHwoi(constantFloats(e, 1, 'the filter'), [o, kh, kw, c]);
+    const filter = e.floats('kernel', [kh, kw, o, c], hwoi);
+    const padding = classifyPads(attrs.pads, attrs.outputSize, [kh, kw], attrs.strides);
+    // Any other cropping: all that the kernels reach, of which a part is taken.
+    const full = padding === 'explicit' ? [height + top + bottom, width + left + right] : [height, width];
+    const y = e.add('Conv2DBackpropInput', [sizeWithBatch(e, [...full, o]), filter, e.input(0)], {
+      strides: { ints: [1, ...attrs.strides, 1] },
+      dilations: { ints: [1, 1, 1, 1] },
+      padding: { string: padding === 'same' ? 'SAME' : 'VALID' },
+      data_format: { string: 'NHWC' },
+    });
+    const begin = [0, top, left, 0];
+    const size = [-1, height, width, -1];
+    const cropped =
+      padding === 'explicit' ? e.add('Slice', [y, e.int32s('begin', [4], begin), e.int32s('size', [4], size)]) : y;
+    return [activationToTfGraph(e, biasToTfGraph(e, cropped), attrs.activation)];
+  },
+
   tflite: {
     decode: {
       // Inputs: output shape, filter, input, optional bias.
@@ -233,4 +258,30 @@ function transposedPads(
   const [top, , left] = resolvePads(padding, [height, width], [kh, kw], strides);
   const cropped = (full: number, before: number, size: number): number => Math.max(full - before - size, 0);
   return [top, cropped((h - 1) * strides[0] + kh, top, height), left, cropped((w - 1) * strides[1] + kw, left, width)];
+}
+
+/** [batch of input 0, …rest] as a value: the batch is open. */
+function sizeWithBatch(e: TfjsGraphEmitter, rest: readonly number[]): string {
+  const ints = { T: { type: 'DT_INT32' } } as const;
+  const [from, to] = [e.int32s('first', [1], [0]), e.int32s('second', [1], [1])];
+  const masks = ['begin_mask', 'end_mask', 'ellipsis_mask', 'new_axis_mask', 'shrink_axis_mask'];
+  const batch = e.add('StridedSlice', [e.add('Shape', [e.input(0)]), from, to, to], {
+    ...ints,
+    ...Object.fromEntries(masks.map((mask) => [mask, { int: 0 }])),
+  });
+  const inner = e.int32s('output_size', [rest.length], rest);
+  return e.add('ConcatV2', [batch, inner, e.int32s('axis', [], [0])], { ...ints, N: { int: 2 } });
+}
+
+/** [out, kh, kw, in] → [kh, kw, out, in]. */
+function ohwiToHwoi(data: Float32Array, [o, kh, kw, c]: readonly [number, number, number, number]): Float32Array {
+  const y = new Float32Array(data.length);
+  const taps = kh * kw;
+  for (let k = 0; k < o; k++) {
+    for (let t = 0; t < taps; t++) {
+      const from = (k * taps + t) * c;
+      y.set(data.subarray(from, from + c), (t * o + k) * c);
+    }
+  }
+  return y;
 }

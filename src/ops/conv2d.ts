@@ -3,6 +3,7 @@ import { dims4, requireInputs, requireRank, shapeError } from './checks.js';
 import { activationToOnnx, activationToTfjs, applyActivation, type Fusable } from './fused-activation.js';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
 import { openWindows, padSpatial, slideTap } from './taps.js';
+import { activationToTfGraph, constantFloats, convolutionToTfGraph, firstAxisLast } from './tf-graph.js';
 import { decodeConvolution } from './tflite-convolution.js';
 import { computedType, convolutionOptions, inputIdsOf } from './tflite-encode.js';
 import { type ConvAttrs, checkConv, classifyPads, onnxPads, windowOutput } from './window.js';
@@ -119,6 +120,13 @@ export const conv2d: OpDef<Conv2dAttrs> = {
     }
     if (bias) y = tf.add(y, bias);
     return [activationToTfjs(tf, y, attrs.activation)];
+  },
+
+  toTfjsGraph(e, attrs) {
+    const [o, kh, kw, c] = dims4(e.inputType(1));
+    const hwio = firstAxisLast(constantFloats(e, 1, 'the filter'), o);
+    const y = convolutionToTfGraph(e, 'Conv2D', e.floats('kernel', [kh, kw, c, o], hwio), [kh, kw], attrs);
+    return [activationToTfGraph(e, y, attrs.activation)];
   },
 
   tflite: {

@@ -3,6 +3,7 @@ import { elementCount, type Tensor, type TensorType } from '../ir/graph.js';
 import { dims2, requireInputs, requireRank, shapeError } from './checks.js';
 import { activationToOnnx, activationToTfjs, applyActivation, type Fusable } from './fused-activation.js';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
+import { activationToTfGraph, biasToTfGraph, constantFloats, firstAxisLast } from './tf-graph.js';
 import { computedType, fusedActivationName, inputIdsOf } from './tflite-encode.js';
 
 /** Input [..., I], weights [O, I], optional bias [O] → [..., O]. */
@@ -84,6 +85,19 @@ export const dense: OpDef<Fusable> = {
     let y: tfjs.Tensor = tf.matMul(flat, w, false, true);
     if (bias) y = tf.add(y, bias);
     return [activationToTfjs(tf, tf.reshape(y, [...input.shape.slice(0, -1), w.shape[0]]), attrs.activation)];
+  },
+
+  toTfjsGraph(e, attrs) {
+    const [o, i] = dims2(e.inputType(1));
+    const { shape } = e.inputType(0);
+    const kernel = e.floats('kernel', [i, o], firstAxisLast(constantFloats(e, 1, 'the matrix'), o));
+    const rows = shape.length === 2 ? e.input(0) : e.add('Reshape', [e.input(0), e.int32s('rows', [2], [-1, i])]);
+    const plain = { transpose_a: { bool: false }, transpose_b: { bool: false } };
+    const y = biasToTfGraph(e, e.add('MatMul', [rows, kernel], plain));
+    const activated = activationToTfGraph(e, y, attrs.activation);
+    if (shape.length === 2) return [activated];
+    const back = [-1, ...shape.slice(1, -1), o];
+    return [e.add('Reshape', [activated, e.int32s('shape', [back.length], back)])];
   },
 
   tflite: {

@@ -143,6 +143,7 @@ export const depthwiseConv2dFilterGrad: OpDef<DepthwiseFilterGradAttrs> = {
     return [tf.reshape(tf.stack(taps), [1, kh, kw, o])];
   },
 
+  toTfjsGraph: GRADIENT_ONLY,
   tflite: { decode: GRADIENT_ONLY, encode: GRADIENT_ONLY },
   int8: GRADIENT_ONLY,
   emitC: GRADIENT_ONLY,

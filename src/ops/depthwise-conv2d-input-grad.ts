@@ -156,6 +156,7 @@ export const depthwiseConv2dInputGrad: OpDef<DepthwiseInputGradAttrs> = {
     return [tf.reshape(tf.sum(tf.reshape(perOutput, [n * h * w, o / m, m]), 2), [n, h, w, o / m])];
   },
 
+  toTfjsGraph: GRADIENT_ONLY,
   tflite: { decode: GRADIENT_ONLY, encode: GRADIENT_ONLY },
   int8: GRADIENT_ONLY,
   emitC: GRADIENT_ONLY,

@@ -5,6 +5,7 @@ import type { Conv2dAttrs } from './conv2d.js';
 import { activationToOnnx, activationToTfjs, applyActivation } from './fused-activation.js';
 import { LATER, type OpDef, type RefTensor, type Tfjs } from './op-def.js';
 import { openWindows, padSpatial, slideTap } from './taps.js';
+import { activationToTfGraph, constantFloats, convolutionToTfGraph } from './tf-graph.js';
 import { decodeConvolution } from './tflite-convolution.js';
 import { computedType, convolutionOptions, inputIdsOf } from './tflite-encode.js';
 import { type ConvAttrs, checkConv, onnxPads, windowOutput } from './window.js';
@@ -114,6 +115,14 @@ export const depthwiseConv2d: OpDef<Conv2dAttrs> = {
     let y = depthwiseToTfjs(tf, padSpatial(tf, x as tfjs.Tensor4D, attrs.pads), hwim, attrs);
     if (bias) y = tf.add(y, bias);
     return [activationToTfjs(tf, y, attrs.activation)];
+  },
+
+  toTfjsGraph(e, attrs) {
+    const [, , , c] = dims4(e.inputType(0));
+    const [, kh, kw, o] = dims4(e.inputType(1));
+    const filter = e.floats('kernel', [kh, kw, c, o / c], constantFloats(e, 1, 'the filter'));
+    const y = convolutionToTfGraph(e, 'DepthwiseConv2dNative', filter, [kh, kw], attrs);
+    return [activationToTfGraph(e, y, attrs.activation)];
   },
 
   tflite: {

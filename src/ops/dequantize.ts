@@ -35,6 +35,13 @@ export const dequantize: OpDef<DequantizeAttrs> = {
     return [e.add('Mul', [centred, onnxScalar(e, attrs.scale)])];
   },
   toTfjs: (tf, [x], attrs) => [tf.mul(tf.sub(tf.cast(x as tfjs.Tensor, 'float32'), attrs.zeroPoint), attrs.scale)],
+  toTfjsGraph(e, attrs) {
+    // TF.js holds 8-bit integers as int32.
+    const types = { SrcT: { type: 'DT_INT32' }, DstT: { type: 'DT_FLOAT' } } as const;
+    const float = e.add('Cast', [e.input(0)], types);
+    const centred = e.add('Sub', [float, e.floats('zero_point', [], Float32Array.of(attrs.zeroPoint))]);
+    return [e.add('Mul', [centred, e.floats('scale', [], Float32Array.of(attrs.scale))])];
+  },
   tflite: {
     decode: {
       DEQUANTIZE(op, sink) {

@@ -2,6 +2,7 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import { broadcastShapes, inferBinary, reduceToShape, referenceBinary } from './broadcast.js';
 import { activationToOnnx, activationToTfjs, applyActivation, type Fusable } from './fused-activation.js';
 import { type GradientSink, type OpDef, type RefTensor, unsupported } from './op-def.js';
+import { activationToTfGraph } from './tf-graph.js';
 import { inputIds, scalarConstant } from './unary.js';
 
 const NOT_IN_HEADS = unsupported('runs in the float tail and in training graphs; heads do not use it');
@@ -39,6 +40,7 @@ export const div: OpDef<Fusable> = {
     const [a, b] = inputs as readonly [tfjs.Tensor, tfjs.Tensor];
     return [activationToTfjs(tf, tf.div(a, b), attrs.activation)];
   },
+  toTfjsGraph: (e, attrs) => [activationToTfGraph(e, e.add('RealDiv', [e.input(0), e.input(1)]), attrs.activation)],
   tflite: {
     decode: { DIV: (op, sink) => sink.emitFused('div', inputIds(op, sink), {}) },
     encode: NOT_IN_HEADS,

@@ -51,6 +51,7 @@ export const gradCam: OpDef = {
     const map = tf.matMul(tf.reshape(x, [n, h * w, c]), tf.reshape(weights as tfjs.Tensor2D, [n, c, 1]));
     return [tf.relu(tf.div(tf.reshape(map, [n, h * w]), c))];
   },
+  toTfjsGraph: GRADIENT_ONLY,
   tflite: { decode: GRADIENT_ONLY, encode: GRADIENT_ONLY },
   int8: GRADIENT_ONLY,
   emitC: GRADIENT_ONLY,

@@ -34,6 +34,7 @@ export const greater: OpDef = {
     const [a, b] = inputs as readonly [tfjs.Tensor, tfjs.Tensor];
     return [tf.cast(tf.greater(a, b), 'float32')];
   },
+  toTfjsGraph: GRADIENT_ONLY,
   tflite: { decode: GRADIENT_ONLY, encode: GRADIENT_ONLY },
   int8: GRADIENT_ONLY,
   emitC: GRADIENT_ONLY,

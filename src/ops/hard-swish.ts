@@ -18,6 +18,11 @@ export const hardSwish = defineUnary({
   },
   toOnnx: (e, x) => e.add('HardSwish', [x]),
   toTfjs: (tf, x) => tf.mul(x, tf.mul(tf.relu6(tf.add(x, 3)), 1 / 6)),
+  toTfjsGraph(e, x) {
+    const shifted = e.add('AddV2', [x, e.floats('three', [], Float32Array.of(3))]);
+    const sixth = e.floats('sixth', [], Float32Array.of(1 / 6));
+    return e.add('Mul', [x, e.add('Mul', [e.add('Relu6', [shifted]), sixth])]);
+  },
   decode: { HARD_SWISH: decodeUnary('hard_swish') },
   encode: encodeUnary('HARD_SWISH', () => 1),
   edgeTpu: unsupported('the Edge TPU compiler does not list HARD_SWISH'),

@@ -10,6 +10,7 @@ export const identity = defineUnary({
   toOnnx: (e, x) => e.add('Identity', [x]),
   // Not tf.clone: on wasm its kernel copies the data, a reshape only shares it.
   toTfjs: (tf, x) => tf.reshape(x, x.shape),
+  toTfjsGraph: (_e, x) => x,
   decode: unsupported('no TFLite builtin does nothing'),
   encode: unsupported('passes remove it before anything is written'),
   edgeTpu: [],

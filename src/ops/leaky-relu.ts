@@ -23,6 +23,7 @@ export const leakyRelu = defineUnary<LeakyReluAttrs>({
   },
   toOnnx: (e, x, { alpha }) => e.add('LeakyRelu', [x], { alpha: { float: alpha } }),
   toTfjs: (tf, x, { alpha }) => tf.leakyRelu(x, alpha),
+  toTfjsGraph: (e, x, { alpha }) => e.add('LeakyRelu', [x], { alpha: { float: alpha } }),
   decode: {
     LEAKY_RELU: (op, sink) => sink.emit('leaky_relu', [inputId(op, sink, 0)], { alpha: op.options.alpha as number }),
   },

@@ -9,6 +9,7 @@ export const log = defineUnary({
   gradient: (sink, g, x) => sink.op('div', [g, x]),
   toOnnx: (e, x) => e.add('Log', [x]),
   toTfjs: (tf, x) => tf.log(x),
+  toTfjsGraph: (e, x) => e.add('Log', [x]),
   decode: { LOG: decodeUnary('log') },
   edgeTpu: unsupported('the Edge TPU compiler does not list LOG'),
   notInHeads: unsupported('runs in the float tail and in training graphs; heads do not use it'),

@@ -70,6 +70,7 @@ export const matmul: OpDef<MatmulAttrs> = {
   toTfjs: (tf, [a, b], attrs) => [
     tf.matMul(a as tfjs.Tensor2D, b as tfjs.Tensor2D, attrs.transposeA, attrs.transposeB),
   ],
+  toTfjsGraph: GRADIENT_ONLY,
   tflite: { decode: GRADIENT_ONLY, encode: GRADIENT_ONLY },
   int8: GRADIENT_ONLY,
   emitC: GRADIENT_ONLY,

@@ -94,6 +94,7 @@ export const maxPool2dGrad: OpDef<PoolAttrs> = {
     return [cropSpatial(tf, folded, attrs.pads, [h, w])];
   },
 
+  toTfjsGraph: GRADIENT_ONLY,
   tflite: { decode: GRADIENT_ONLY, encode: GRADIENT_ONLY },
   int8: GRADIENT_ONLY,
   emitC: GRADIENT_ONLY,

@@ -3,6 +3,7 @@ import { dims4 } from './checks.js';
 import { LATER, type OpDef, type RefTensor, type Tfjs } from './op-def.js';
 import { decodePool, encodePool, inferPool, onnxPoolAttrs, type PoolAttrs, windowRange } from './pooling.js';
 import { padSpatial } from './taps.js';
+import { windowToTfGraph } from './tf-graph.js';
 import { classifyPads } from './window.js';
 
 /** Largest value of each window: [N, H, W, C] → [N, oh, ow, C]. Padding never wins. */
@@ -50,6 +51,11 @@ export const maxPool2d: OpDef<PoolAttrs> = {
 
   toOnnx: (e, attrs) => [e.add('MaxPool', [e.input(0)], onnxPoolAttrs(attrs))],
   toTfjs: (tf, [x], attrs) => [maxPoolToTfjs(tf, x as tfjs.Tensor4D, attrs)],
+
+  toTfjsGraph(e, attrs) {
+    const { x, attrs: window } = windowToTfGraph(e, attrs.kernelSize, attrs, LOWEST);
+    return [e.add('MaxPool', [x], { ...window, ksize: { ints: [1, ...attrs.kernelSize, 1] } })];
+  },
 
   tflite: {
     decode: {

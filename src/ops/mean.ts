@@ -8,6 +8,7 @@ import {
   keptShape,
   type ReductionAttrs,
   reductionToOnnx,
+  reductionToTfGraph,
   referenceReduce,
   sparesBatch,
 } from './reduction.js';
@@ -35,6 +36,7 @@ export const mean: OpDef<ReductionAttrs> = {
   },
   toOnnx: (e, attrs) => reductionToOnnx(e, 'ReduceMean', attrs),
   toTfjs: (tf, [x], attrs) => [tf.mean(x as tfjs.Tensor, [...attrs.axes], attrs.keepDims)],
+  toTfjsGraph: (e, attrs) => [reductionToTfGraph(e, 'Mean', attrs)],
   tflite: { decode: { MEAN: decodeReduction('mean') }, encode: encodeReduction('MEAN') },
   int8: LATER.int8,
   emitC: LATER.emitC,

@@ -3,6 +3,7 @@ import type { TensorType } from '../ir/graph.js';
 import { broadcastShapes, inferBinary, reduceToShape, referenceBinary } from './broadcast.js';
 import { activationToOnnx, activationToTfjs, applyActivation, type Fusable } from './fused-activation.js';
 import { LATER, type OpDef, type RefTensor, type TfliteEncoder } from './op-def.js';
+import { activationToTfGraph } from './tf-graph.js';
 import { encodeBinary, versionSinceInt8 } from './tflite-encode.js';
 
 /** Element-wise product with numpy broadcasting. */
@@ -42,6 +43,7 @@ export const mul: OpDef<Fusable> = {
     const [a, b] = inputs as [tfjs.Tensor, tfjs.Tensor];
     return [activationToTfjs(tf, tf.mul(a, b), attrs.activation)];
   },
+  toTfjsGraph: (e, attrs) => [activationToTfGraph(e, e.add('Mul', [e.input(0), e.input(1)]), attrs.activation)],
   tflite: {
     decode: {
       MUL: (op, sink) =>

@@ -86,6 +86,32 @@ export interface OnnxEmitter {
   broadcastInput(i: number, rank: number): string;
 }
 
+/** An attribute of a TensorFlow node. */
+export type TfAttr =
+  | Exclude<OnnxAttr, { readonly floats: readonly number[] }>
+  | { readonly bool: boolean }
+  | { readonly type: 'DT_FLOAT' | 'DT_INT32' };
+
+/**
+ * Emits the TensorFlow nodes of one op into a TF.js graph-model. Values are NHWC, as ours; the batch is open, so what is
+ * written may not depend on the first dimension of an activation. Attribute `T` is DT_FLOAT unless it is given.
+ */
+export interface TfjsGraphEmitter {
+  /** Node name of input i; constants are written when first asked for. */
+  input(i: number): string;
+  inputType(i: number): Tensor;
+  readonly inputCount: number;
+  outputType(i: number): Tensor;
+  /** Adds a node with one output and returns its name. */
+  add(op: string, inputs: readonly string[], attrs?: Readonly<Record<string, TfAttr>>): string;
+  /** Float32 constant of this node; `suffix` names it. */
+  floats(suffix: string, shape: Shape, data: Float32Array): string;
+  /** Int32 constant; shape [] for a scalar. */
+  int32s(suffix: string, shape: Shape, values: readonly number[]): string;
+  /** Ends the writing with a coded refusal: TensorFlow.js has no nodes for this one. */
+  refuse(why: string): never;
+}
+
 export type Tfjs = typeof tfjs;
 
 /** One operator of a TFLite file, as the reader hands it to `tflite.decode`. */
@@ -197,6 +223,8 @@ export interface OpDef<A = Attrs> {
   readonly toTfjs: Hook<
     (tf: Tfjs, inputs: readonly tfjs.Tensor[], attrs: A, outputs: readonly TensorType[]) => tfjs.Tensor[]
   >;
+  /** Emits TensorFlow nodes and returns the name of each output, for tails that run in TF.js without us. */
+  readonly toTfjsGraph: Hook<(emitter: TfjsGraphEmitter, attrs: A) => string[]>;
   readonly tflite: {
     /** TFLite builtin name → decoder, for every builtin that becomes this op. */
     readonly decode: Hook<Readonly<Record<string, TfliteDecode>>>;
@@ -225,4 +253,4 @@ export const LATER = {
   emitC: unsupported('plain C comes with `codegen`'),
 } as const;
 
-export const GRADIENT_ONLY = unsupported('appears in gradient and analysis graphs only, never in a head');
+export const GRADIENT_ONLY = unsupported('appears in gradient and analysis graphs only, never in a head or a tail');

@@ -2,6 +2,7 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import { elementCount, type TensorType } from '../ir/graph.js';
 import { requireInputs, requireInts, shapeError } from './checks.js';
 import { LATER, type OpDef, type RefTensor, type TfliteOperator, type TfliteSink } from './op-def.js';
+import { padToTfGraph } from './tf-graph.js';
 import { inputIdsOf, versionSinceInt8 } from './tflite-encode.js';
 
 export interface PadAttrs {
@@ -70,6 +71,8 @@ export const pad: OpDef<PadAttrs> = {
     const paddings = input.shape.map((_, i): [number, number] => [before(attrs, i), after(attrs, i)]);
     return [tf.pad(input, paddings, attrs.value)];
   },
+
+  toTfjsGraph: (e, attrs) => [padToTfGraph(e, e.input(0), attrs.paddings, attrs.value)],
 
   tflite: {
     decode: {

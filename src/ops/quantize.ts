@@ -9,6 +9,7 @@ import {
   type TfliteEncoder,
   type TfliteOperator,
   type TfliteSink,
+  unsupported,
 } from './op-def.js';
 import { inputIdsOf } from './tflite-encode.js';
 import { inputId, onnxScalar, scalarConstant } from './unary.js';
@@ -105,6 +106,7 @@ export const quantize: OpDef<QuantizeAttrs> = {
     const signed = tf.mul(rounded, tf.sub(1, tf.mul(negative, 2)));
     return [tf.cast(tf.clipByValue(tf.add(signed, attrs.zeroPoint), min, max), 'int32')];
   },
+  toTfjsGraph: unsupported('tails are float32: their inputs are dequantized, nothing is quantized again'),
   tflite: {
     decode: {
       QUANTIZE(op, sink) {

@@ -7,6 +7,7 @@ import {
   keptShape,
   type ReductionAttrs,
   reductionToOnnx,
+  reductionToTfGraph,
   referenceReduce,
   sparesBatch,
 } from './reduction.js';
@@ -36,6 +37,7 @@ export const reduceMax: OpDef<ReductionAttrs> = {
   },
   toOnnx: (e, attrs) => reductionToOnnx(e, 'ReduceMax', attrs),
   toTfjs: (tf, [x], attrs) => [tf.max(x as tfjs.Tensor, [...attrs.axes], attrs.keepDims)],
+  toTfjsGraph: (e, attrs) => [reductionToTfGraph(e, 'Max', attrs)],
   tflite: { decode: { REDUCE_MAX: decodeReduction('reduce_max') }, encode: encodeReduction('REDUCE_MAX') },
   int8: LATER.int8,
   emitC: LATER.emitC,

@@ -1,7 +1,7 @@
 /** What sum, mean and other reductions share. */
 import { elementCount, type Shape, type TensorType } from '../ir/graph.js';
 import { normalizeAxis, requireInputs, requireInts } from './checks.js';
-import type { OnnxEmitter, RefTensor, TfliteDecode, TfliteEncode } from './op-def.js';
+import type { OnnxEmitter, RefTensor, TfjsGraphEmitter, TfliteDecode, TfliteEncode } from './op-def.js';
 import { inputIdsOf, versionSinceInt8 } from './tflite-encode.js';
 
 export interface ReductionAttrs {
@@ -76,6 +76,11 @@ export function reductionToOnnx(e: OnnxEmitter, opType: string, attrs: Reduction
     return [e.add('Transpose', [y], { perm: { ints: left.map((a) => physical.indexOf(a)) } })];
   }
   return [e.toPhysicalLayout(y, outRank)];
+}
+
+export function reductionToTfGraph(e: TfjsGraphEmitter, op: 'Mean' | 'Max' | 'Sum', attrs: ReductionAttrs): string {
+  const axes = e.int32s('axes', [attrs.axes.length], attrs.axes);
+  return e.add(op, [e.input(0), axes], { keep_dims: { bool: attrs.keepDims } });
 }
 
 /** Decoder of MEAN, REDUCE_MAX and SUM: the axes are a constant second input. */

@@ -24,6 +24,7 @@ export const relu: OpDef = {
   },
   toOnnx: (e) => [e.add('Relu', [e.input(0)])],
   toTfjs: (tf, [x]) => [tf.relu(x as tfjs.Tensor)],
+  toTfjsGraph: (e) => [e.add('Relu', [e.input(0)])],
   tflite: {
     decode: { RELU: (op, sink) => sink.emit('relu', [op.inputs[0]?.id ?? sink.refuse('RELU lacks its input')], {}) },
     encode: encodeUnary('RELU'),

@@ -14,6 +14,7 @@ export const relu6 = defineUnary({
   },
   toOnnx: (e, x) => activationToOnnx(e, x, 'relu6'),
   toTfjs: (tf, x) => tf.relu6(x),
+  toTfjsGraph: (e, x) => e.add('Relu6', [x]),
   decode: {
     RELU6: decodeUnary('relu6'),
     RELU_N1_TO_1: (_op, sink) => sink.refuse('clamping to -1..1 is not supported; retrain with relu or relu6'),

@@ -28,6 +28,11 @@ export const reshape: OpDef<ReshapeAttrs> = {
   ],
   toOnnx: (e, attrs) => [onnxReshape(e, attrs.shape[0] === -1)],
   toTfjs: (tf, [x], _attrs, [out]) => [tf.reshape(x as tfjs.Tensor, [...(out as TensorType).shape])],
+  toTfjsGraph(e, attrs) {
+    const to = e.outputType(0).shape;
+    const shape = attrs.shape[0] === -1 ? [-1, ...to.slice(1)] : to;
+    return [e.add('Reshape', [e.input(0), e.int32s('shape', [shape.length], shape)])];
+  },
   tflite: {
     decode: { RESHAPE: decodeReshape, SQUEEZE: decodeReshape, EXPAND_DIMS: decodeReshape },
     encode(e) {

@@ -27,6 +27,7 @@ export const resizeBilinearGrad: OpDef<ResizeGradAttrs> = {
     separableToTfjs(tf, dy as tfjs.Tensor4D, ...resizeGradMaps(bilinearMap, dy as tfjs.Tensor4D, attrs)),
   ],
 
+  toTfjsGraph: GRADIENT_ONLY,
   tflite: { decode: GRADIENT_ONLY, encode: GRADIENT_ONLY },
   int8: GRADIENT_ONLY,
   emitC: GRADIENT_ONLY,

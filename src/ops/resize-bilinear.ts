@@ -45,6 +45,13 @@ export const resizeBilinear: OpDef<ResizeAttrs> = {
     tf.image.resizeBilinear(x as tfjs.Tensor4D, [...attrs.size], attrs.alignCorners, attrs.halfPixelCenters),
   ],
 
+  toTfjsGraph: (e, { size, alignCorners, halfPixelCenters }) => [
+    e.add('ResizeBilinear', [e.input(0), e.int32s('size', [2], size)], {
+      align_corners: { bool: alignCorners },
+      half_pixel_centers: { bool: halfPixelCenters },
+    }),
+  ],
+
   tflite: {
     decode: { RESIZE_BILINEAR: (op, sink) => decodeResize('resize_bilinear', op, sink) },
     encode: encodeResize('RESIZE_BILINEAR'),

@@ -46,6 +46,7 @@ export const resizeNearestGrad: OpDef<ResizeGradAttrs> = {
     return [tf.mul(tf.avgPool(g, times, times, 'valid'), times[0] * times[1])];
   },
 
+  toTfjsGraph: GRADIENT_ONLY,
   tflite: { decode: GRADIENT_ONLY, encode: GRADIENT_ONLY },
   int8: GRADIENT_ONLY,
   emitC: GRADIENT_ONLY,

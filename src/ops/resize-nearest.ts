@@ -59,6 +59,21 @@ export const resizeNearest: OpDef<ResizeAttrs> = {
     return [pick(rows, nearestIndices(w, attrs.size[1], attrs), 2)];
   },
 
+  toTfjsGraph(e, attrs) {
+    const [, h, w] = dims4(e.inputType(0));
+    const rows = nearestIndices(h, attrs.size[0], attrs);
+    const columns = nearestIndices(w, attrs.size[1], attrs);
+    if (wholeRepetition(rows, h) && wholeRepetition(columns, w)) {
+      const plain = { align_corners: { bool: false }, half_pixel_centers: { bool: false } };
+      return [e.add('ResizeNearestNeighbor', [e.input(0), e.int32s('size', [2], attrs.size)], plain)];
+    }
+    const pick = (x: string, indices: Int32Array, axis: number): string => {
+      const list = e.int32s(`indices_${axis}`, [indices.length], [...indices]);
+      return e.add('GatherV2', [x, list, e.int32s(`axis_${axis}`, [], [axis])], { batch_dims: { int: 0 } });
+    };
+    return [pick(pick(e.input(0), rows, 1), columns, 2)];
+  },
+
   tflite: {
     decode: { RESIZE_NEAREST_NEIGHBOR: (op, sink) => decodeResize('resize_nearest', op, sink) },
     encode: encodeResize('RESIZE_NEAREST_NEIGHBOR'),

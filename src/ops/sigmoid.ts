@@ -12,6 +12,7 @@ export const sigmoid = defineUnary({
   },
   toOnnx: (e, x) => e.add('Sigmoid', [x]),
   toTfjs: (tf, x) => tf.sigmoid(x),
+  toTfjsGraph: (e, x) => e.add('Sigmoid', [x]),
   decode: { LOGISTIC: decodeUnary('sigmoid') },
   encode: encodeUnary('LOGISTIC'),
   edgeTpu: [],

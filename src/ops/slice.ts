@@ -79,6 +79,11 @@ export const slice: OpDef<SliceAttrs> = {
 
   toTfjs: (tf, [x], attrs) => [tf.slice(x as tfjs.Tensor, [...attrs.begin], [...attrs.size])],
 
+  toTfjsGraph(e, { begin, size }) {
+    const [from, count] = [e.int32s('begin', [begin.length], begin), e.int32s('size', [size.length], size)];
+    return [e.add('Slice', [e.input(0), from, count])];
+  },
+
   tflite: {
     decode: {
       SLICE(op, sink) {

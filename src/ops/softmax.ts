@@ -64,6 +64,14 @@ export const softmax: OpDef<SoftmaxAttrs> = {
     const perm = input.shape.map((_, i) => (i === axis ? input.rank - 1 : i === input.rank - 1 ? axis : i));
     return [tf.transpose(tf.softmax(tf.transpose(input, perm)), perm)];
   },
+  toTfjsGraph(e, attrs) {
+    const rank = e.inputType(0).shape.length;
+    const axis = normalizeAxis('softmax', attrs.axis, rank);
+    if (axis === rank - 1) return [e.add('Softmax', [e.input(0)])];
+    const axes = e.inputType(0).shape.map((_, i) => (i === axis ? rank - 1 : i === rank - 1 ? axis : i));
+    const perm = e.int32s('perm', [rank], axes);
+    return [e.add('Transpose', [e.add('Softmax', [e.add('Transpose', [e.input(0), perm])]), perm])];
+  },
   tflite: {
     decode: {
       SOFTMAX(op, sink) {

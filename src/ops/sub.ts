@@ -2,6 +2,7 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import { broadcastShapes, inferBinary, reduceToShape, referenceBinary } from './broadcast.js';
 import { activationToOnnx, activationToTfjs, applyActivation, type Fusable } from './fused-activation.js';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
+import { activationToTfGraph } from './tf-graph.js';
 import { encodeBinary } from './tflite-encode.js';
 import { inputIds, scalarConstant } from './unary.js';
 
@@ -38,6 +39,7 @@ export const sub: OpDef<Fusable> = {
     const [a, b] = inputs as readonly [tfjs.Tensor, tfjs.Tensor];
     return [activationToTfjs(tf, tf.sub(a, b), attrs.activation)];
   },
+  toTfjsGraph: (e, attrs) => [activationToTfGraph(e, e.add('Sub', [e.input(0), e.input(1)]), attrs.activation)],
   tflite: {
     decode: { SUB: (op, sink) => sink.emitFused('sub', inputIds(op, sink), {}) },
     encode: encodeBinary('SUB'),

@@ -1,6 +1,13 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { GRADIENT_ONLY, type OpDef, type RefTensor } from './op-def.js';
-import { inferReduction, keptShape, type ReductionAttrs, reductionToOnnx, referenceReduce } from './reduction.js';
+import {
+  inferReduction,
+  keptShape,
+  type ReductionAttrs,
+  reductionToOnnx,
+  reductionToTfGraph,
+  referenceReduce,
+} from './reduction.js';
 
 /** Sum over axes. */
 export const sum: OpDef<ReductionAttrs> = {
@@ -19,6 +26,7 @@ export const sum: OpDef<ReductionAttrs> = {
   // ReduceSum over the opset-13 form (axes as an input) exists in every opset we emit.
   toOnnx: (e, attrs) => reductionToOnnx(e, 'ReduceSum', attrs),
   toTfjs: (tf, [x], attrs) => [tf.sum(x as tfjs.Tensor, [...attrs.axes], attrs.keepDims)],
+  toTfjsGraph: (e, attrs) => [reductionToTfGraph(e, 'Sum', attrs)],
   tflite: { decode: GRADIENT_ONLY, encode: GRADIENT_ONLY },
   int8: GRADIENT_ONLY,
   emitC: GRADIENT_ONLY,

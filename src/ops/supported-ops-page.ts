@@ -25,10 +25,10 @@ export function renderSupportedOpsPage(): string {
     `## Ops of networks (${network.length})`,
     '',
     'gradient: can importance be computed through it · onnx, tfjs: runs on these engines · TFLite: read from these builtins ·',
-    'write, int8, C: part of an int8 head · fused: takes a relu or relu6 with it.',
+    'write, int8, C: part of an int8 head · fused: takes a relu or relu6 with it · tail: written into a TF.js tail.',
     '',
-    '| op | what | gradient | onnx | tfjs | TFLite | write | int8 | C | fused |',
-    '|---|---|---|---|---|---|---|---|---|---|',
+    '| op | what | gradient | onnx | tfjs | TFLite | write | int8 | C | fused | tail |',
+    '|---|---|---|---|---|---|---|---|---|---|---|',
     ...networkRows,
     '',
     '## Edge TPU',
@@ -82,6 +82,7 @@ function renderNetworkRow(def: OpDef, footnotes: Footnotes): string {
     footnotes.mark(def.int8),
     footnotes.mark(def.emitC),
     def.fusesActivation ? 'yes' : '',
+    footnotes.mark(def.toTfjsGraph),
   ];
   return `| ${cells.join(' | ')} |`;
 }

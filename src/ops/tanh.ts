@@ -12,6 +12,7 @@ export const tanh = defineUnary({
   },
   toOnnx: (e, x) => e.add('Tanh', [x]),
   toTfjs: (tf, x) => tf.tanh(x),
+  toTfjsGraph: (e, x) => e.add('Tanh', [x]),
   decode: { TANH: decodeUnary('tanh') },
   encode: encodeUnary('TANH'),
   edgeTpu: [],

@@ -35,6 +35,7 @@ export const transpose: OpDef<TransposeAttrs> = {
     return [e.add('Transpose', [e.input(0)], { perm: { ints } })];
   },
   toTfjs: (tf, [x], attrs) => [tf.transpose(x as tfjs.Tensor, [...attrs.perm])],
+  toTfjsGraph: (e, { perm }) => [e.add('Transpose', [e.input(0), e.int32s('perm', [perm.length], perm)])],
   tflite: {
     decode: {
       TRANSPOSE(op, sink) {

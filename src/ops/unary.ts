@@ -11,6 +11,7 @@ import {
   type OpDef,
   type RefTensor,
   type Tfjs,
+  type TfjsGraphEmitter,
   type TfliteDecode,
   type TfliteEncode,
   type TfliteOperator,
@@ -29,6 +30,7 @@ export interface UnarySpec<A> {
   gradient(sink: GradientSink, g: string, x: string, y: string, attrs: A): string;
   toOnnx(emitter: OnnxEmitter, x: string, attrs: A): string;
   toTfjs(tf: Tfjs, x: tfjs.Tensor, attrs: A): tfjs.Tensor;
+  toTfjsGraph(emitter: TfjsGraphEmitter, x: string, attrs: A): string;
   readonly decode: Hook<Readonly<Record<string, TfliteDecode>>>;
   /** Default: `notInHeads`. */
   readonly encode?: Hook<TfliteEncode<A>>;
@@ -57,6 +59,7 @@ export function defineUnary<A = Attrs>(spec: UnarySpec<A>): OpDef<A> {
     ],
     toOnnx: (e, attrs) => [spec.toOnnx(e, e.input(0), attrs)],
     toTfjs: (tf, [x], attrs) => [spec.toTfjs(tf, x as tfjs.Tensor, attrs)],
+    toTfjsGraph: (e, attrs) => [spec.toTfjsGraph(e, e.input(0), attrs)],
     tflite: { decode: spec.decode, encode: spec.encode ?? spec.notInHeads ?? LATER.encode },
     int8: spec.notInHeads ?? LATER.int8,
     emitC: spec.notInHeads ?? LATER.emitC,
