@@ -1,10 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fail, IsplitError } from '../core/errors.js';
 import { parseJson } from '../core/json.js';
 import { MANIFEST_FILE } from './manifest.js';
-import { failWrite } from './write-files.js';
+import { failWrite, temporaryName } from './write-files.js';
 
 /** Left alone in a folder when no cut fitted. */
 export const PLAN_FILE = 'plan.json';
@@ -120,14 +119,14 @@ async function isMissing(file: string): Promise<boolean> {
   );
 }
 
-/** Siblings are hidden and say which process made them: `.NAME.building-4711-<uuid>`. */
+/** Siblings are hidden and say which process made them: `.NAME.building-4711.<uuid>.tmp`. */
 function siblingName(target: string, kind: 'building' | 'replaced'): string {
-  return path.join(path.dirname(target), `.${path.basename(target)}.${kind}-${process.pid}-${randomUUID()}`);
+  return temporaryName(path.join(path.dirname(target), `.${path.basename(target)}.${kind}-${process.pid}`));
 }
 
 function parseSiblingName(name: string, base: string): { kind: string; pid: number } | undefined {
   if (!name.startsWith(`.${base}.`)) return undefined;
-  const match = /^(building|replaced)-(\d+)-[0-9a-f-]{36}$/.exec(name.slice(base.length + 2));
+  const match = /^(building|replaced)-(\d+)\.[0-9a-f-]{36}\.tmp$/.exec(name.slice(base.length + 2));
   return match ? { kind: match[1] as string, pid: Number(match[2]) } : undefined;
 }
 

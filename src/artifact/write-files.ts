@@ -19,7 +19,7 @@ export async function writeFilesAtomically(
     await mkdir(folder, { recursive: true });
     for (const [name, content] of Object.entries(files)) {
       const final = path.join(folder, name);
-      const temporary = `${final}.${randomUUID()}.tmp`;
+      const temporary = temporaryName(final);
       pending.push({ temporary, final });
       await writeFile(temporary, content);
     }
@@ -29,6 +29,11 @@ export async function writeFilesAtomically(
     failWrite(folder, (cause as NodeJS.ErrnoException).code ?? String(cause));
   }
   return pending.map(({ final }) => final);
+}
+
+/** A name beside a file that nothing else has; nobody sees it once the file is there. */
+export function temporaryName(file: string): string {
+  return `${file}.${randomUUID()}.tmp`;
 }
 
 /**

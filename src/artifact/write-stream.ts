@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { IsplitError } from '../core/errors.js';
-import { failWrite } from './write-files.js';
+import { failWrite, temporaryName } from './write-files.js';
 
 /**
  * Writes a file piece by piece so that a reader sees either the old or the whole new content: it grows beside its place and is
@@ -12,7 +11,7 @@ import { failWrite } from './write-files.js';
  * @throws IsplitError E_WRITE, and what the pieces throw
  */
 export async function writeStreamAtomically(file: string, pieces: AsyncIterable<Uint8Array>): Promise<number> {
-  const temporary = `${file}.${randomUUID()}.tmp`;
+  const temporary = temporaryName(file);
   let handle: FileHandle | undefined;
   let bytes = 0;
   try {

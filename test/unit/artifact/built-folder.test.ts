@@ -70,21 +70,21 @@ describe('replaceFolder', () => {
 
 describe('removeLeftovers', () => {
   it('removes what a killed run was writing, but not what a running one writes', async () => {
-    const dead = path.join(parent, `.net-esp32.building-${endedProcess()}-${UUID}`);
-    const alive = path.join(parent, `.net-esp32.building-${process.pid}-${UUID}`);
-    const other = path.join(parent, `.net-esp32-s3.building-${endedProcess()}-${UUID}`);
+    const dead = path.join(parent, `.net-esp32.building-${endedProcess()}.${UUID}.tmp`);
+    const alive = path.join(parent, `.net-esp32.building-${process.pid}.${UUID}.tmp`);
+    const other = path.join(parent, `.net-esp32-s3.building-${endedProcess()}.${UUID}.tmp`);
     for (const name of [dead, alive, other]) mkdirSync(name);
     await removeLeftovers(folder);
     expect([dead, alive, other].map((name) => existsSync(name))).toEqual([false, true, true]);
   });
   it('brings a build back that was renamed away when its run was killed', async () => {
-    await replaceFolder(path.join(parent, `.net-esp32.replaced-${endedProcess()}-${UUID}`), exampleBuild());
+    await replaceFolder(path.join(parent, `.net-esp32.replaced-${endedProcess()}.${UUID}.tmp`), exampleBuild());
     await removeLeftovers(folder);
     expect((await openBuiltFolder(folder)).manifest.cut).toBe('pool1');
   });
   it('removes the earlier build when the new one is in its place', async () => {
     await replaceFolder(folder, exampleBuild());
-    await replaceFolder(path.join(parent, `.net-esp32.replaced-${endedProcess()}-${UUID}`), exampleBuild());
+    await replaceFolder(path.join(parent, `.net-esp32.replaced-${endedProcess()}.${UUID}.tmp`), exampleBuild());
     await removeLeftovers(folder);
     expect(readdirSync(parent)).toEqual(['net-esp32']);
   });
