@@ -50,7 +50,7 @@ export function chartOverDepth(analysis: Analysis): TopLevelSpec {
           },
         ];
   return {
-    ...frame(),
+    ...chartFrame(),
     params: [{ name: 'names', value: positions.map((p) => shorten(plainText(p.id), LABEL_LENGTH)) }],
     spacing: 42,
     bounds: 'flush',
@@ -89,7 +89,7 @@ export function chartTradeOff(analysis: Analysis): TopLevelSpec {
     encoding: { x, y },
   });
   return {
-    ...frame(),
+    ...chartFrame(),
     title: { text: 'log10 CUI' },
     width: 760,
     height: 260,
@@ -115,7 +115,8 @@ export function chartTradeOff(analysis: Analysis): TopLevelSpec {
   } as unknown as TopLevelSpec;
 }
 
-function frame(): Unit {
+/** What all charts of a report have in common. */
+export function chartFrame(): Unit {
   const muted = lightColour('muted');
   const grid = lightColour('grid');
   const ink = lightColour('ink');

@@ -26,14 +26,20 @@ import { drawOtherLayers, drawPredictorTable, drawRankingTable, drawRankMatrix }
  * @throws IsplitError E_INTERNAL when a chart cannot be drawn
  */
 export async function renderAnalysisReport(analysis: Analysis): Promise<string> {
+  const sections = [drawSummary(analysis), ...(await drawAnalysisSections(analysis)), drawFooter(analysis)];
+  return drawPage(`${analysis.model.name}: where to cut`, html`${sections.map((s) => html`${s}\n`)}`);
+}
+
+/** Everything between summary and footer; a build's report has it too. @throws IsplitError E_INTERNAL when a chart cannot be drawn */
+export async function drawAnalysisSections(analysis: Analysis): Promise<Markup[]> {
   const single = analysis.cuts.filter(isSingle);
-  const sections = [drawSummary(analysis)];
+  const sections: Markup[] = [];
   if (analysis.layers.length + single.length > 0) sections.push(await drawCurve(analysis));
   if (analysis.cuts.length > 0) sections.push(drawRanking(analysis));
   if (single.some((cut) => cut.log10Cui !== null)) sections.push(await drawTradeOff(analysis));
   if (single.length > 0) sections.push(drawPredictors(analysis));
-  sections.push(drawOtherLayers(analysis), drawWarnings(analysis), drawReading(), drawFooter(analysis));
-  return drawPage(`${analysis.model.name}: where to cut`, html`${sections.map((s) => html`${s}\n`)}`);
+  sections.push(drawOtherLayers(analysis), drawWarnings(analysis), drawReading());
+  return sections;
 }
 
 function drawSummary(analysis: Analysis): Markup {
