@@ -36,8 +36,9 @@ export async function serveRuntime(
   try {
     runtime = await open();
   } catch (error) {
+    // Nothing is left to wait for, so the process ends.
     send({ missing: firstLine(error) });
-    process.exit(0);
+    return;
   }
   const reader = new FrameReader<RunRequest>(({ header, payload }) => {
     let outputs: Uint8Array[];
@@ -51,7 +52,6 @@ export async function serveRuntime(
     send({ ran: true }, outputs);
   });
   process.stdin.on('data', (chunk: Buffer) => reader.push(chunk));
-  process.stdin.on('end', () => process.exit(0));
   send({ version: runtime.version });
 }
 

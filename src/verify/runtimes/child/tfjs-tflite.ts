@@ -1,5 +1,5 @@
 /** @tensorflow/tfjs-tflite: TFLite compiled to WebAssembly, with XNNPACK. The package's own loader wants a browser; its emscripten module does not. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type ChildTensor, serveRuntime } from './serve.js';
 
@@ -54,7 +54,7 @@ await serveRuntime(async () => {
   const module = await factory({
     wasmBinary: readFileSync(load.resolve(`${name}.wasm`)),
     print: () => {},
-    printErr: (line) => process.stderr.write(`${line}\n`),
+    printErr: (line) => writeSync(2, `${line}\n`),
   });
   const { version } = load('@tensorflow/tfjs-tflite/package.json') as { version: string };
   return {
