@@ -3,7 +3,7 @@ import { IsplitError, Problems } from '../core/errors.js';
 import { parseJson } from '../core/json.js';
 import { parsePreprocessSpec } from '../preprocess/spec.js';
 import type { ArtifactManifest } from './manifest.js';
-import { computeSplitId } from './split-id.js';
+import { computeSplitId, type SplitFacts } from './split-id.js';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'is no sha256 of 64 hex digits');
 const size = z
@@ -124,7 +124,9 @@ export function parseManifestText(text: string, origin: string): ArtifactManifes
 }
 
 /** What of a manifest goes into its splitId. */
-export function splitFacts(manifest: Omit<ArtifactManifest, 'splitId'>): Parameters<typeof computeSplitId>[0] {
+export function splitFacts(
+  manifest: Pick<ArtifactManifest, 'files' | 'wire' | 'classes' | 'preprocessing'>,
+): SplitFacts {
   return {
     headSha256: manifest.files['head.tflite'] ?? null,
     tailSha256: manifest.files['tail.onnx'] ?? null,

@@ -197,6 +197,11 @@ export const ERROR_CODES = {
     meaning: 'No reader recognises the model file.',
     remedy: 'Use Keras .h5/.keras, TF.js model.json, ONNX or TFLite.',
   },
+  E_MODEL_MISMATCH: {
+    exit: 3,
+    meaning: 'A model file is not the one that a folder was built from.',
+    remedy: 'Give the model that was built, or leave --model out: the int8 split is then evaluated alone.',
+  },
   E_MODEL_READ: {
     exit: 3,
     meaning: 'A model file or one of its parts cannot be read.',
@@ -246,6 +251,12 @@ export const ERROR_CODES = {
     exit: 2,
     meaning: 'An option or argument is missing, unknown or malformed.',
     remedy: 'See --help of the command.',
+  },
+  E_VERIFY_FAILED: {
+    exit: 5,
+    meaning: 'A head does not give the same bytes in every reference runtime.',
+    remedy:
+      'The message names the runtimes and how far they differ; nothing was written. Please report it with the model.',
   },
   E_WRITE: {
     exit: 3,

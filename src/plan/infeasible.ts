@@ -61,7 +61,10 @@ function describeWish(budgets: Budgets): string {
 export function infeasibleError(plan: SplitPlan, inputWireBytes: number): IsplitError {
   const on = plan.device === null ? '' : `${plan.device.id} within `;
   const wish = describeWish(plan.budgets);
-  const what = plan.asked === null ? `no cut of ${plan.model.name} fits` : `cut "${plan.asked}" of ${plan.model.name} does not fit`;
+  const what =
+    plan.asked === null
+      ? `no cut of ${plan.model.name} fits`
+      : `cut "${plan.asked}" of ${plan.model.name} does not fit`;
   const ordered = [...plan.rejected].sort((a, b) => excessOf(a.reasons) - excessOf(b.reasons));
   const verdict: Problem = {
     code: 'E_BUDGET_INFEASIBLE',

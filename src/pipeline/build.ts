@@ -1,0 +1,220 @@
+import type { ArtifactManifest, WireTensor } from '../artifact/manifest.js';
+import { serialiseManifest, splitFacts } from '../artifact/parse-manifest.js';
+import { computeSplitId } from '../artifact/split-id.js';
+import { type RunContext, throwIfAborted } from '../core/context.js';
+import { fail } from '../core/errors.js';
+import { type EvaluateOptions, evaluateSplit, type SplitUnderTest } from '../evaluate/evaluate-split.js';
+import type { Evaluation } from '../evaluate/evaluation.js';
+import { elementCount, type Graph, tensorOf } from '../ir/graph.js';
+import { partitionGraph } from '../ir/partition.js';
+import { infeasibleError } from '../plan/infeasible.js';
+import { CUT_INPUT, CUT_OUTPUT } from '../plan/split-plan.js';
+import { chooseInputQuantization } from '../preprocess/choose-input-quantization.js';
+import type { InputQuantization } from '../preprocess/normalise.js';
+import { renderBuildReport } from '../report/build-report.js';
+import type { VerifyReport } from '../verify/verify-report.js';
+import { analyze } from './analyze.js';
+import { type BuiltHead, buildHead, type CalibrationSource } from './build-head.js';
+import type { BuildOutcome, BuildRequest } from './build-request.js';
+import { chooseCut } from './choose-cut.js';
+import { describeBuild, hashFiles } from './describe-build.js';
+import { exportSplit } from './export-split.js';
+import { quantizeInputs } from './int8-samples.js';
+
+/** Inputs the head is run on in every runtime, and those that a board gets to prove itself. */
+const VERIFY_SAMPLES = 16;
+const SELFTEST_SAMPLES = 4;
+
+/**
+ * The whole way from a network and samples to the files of a build: analysis, plan, partition, quantization, export,
+ * verification, evaluation, manifest. Nothing is written; the same request gives the same bytes.
+ * @throws IsplitError E_VERIFY_FAILED when a reference runtime gives other bytes, and what the stages throw
+ */
+export async function build(request: BuildRequest, ctx: RunContext): Promise<BuildOutcome> {
+  const { preprocessing } = request;
+  const network = firstOutputOnly(request.analyze.network);
+  const analysis = await analyze(request.analyze, ctx);
+  throwIfAborted(ctx);
+  const input = request.pictures ? chooseInputQuantization(preprocessing) : undefined;
+  const { plan, head } = await chooseCut(
+    {
+      network,
+      analysis,
+      budgets: request.analyze.budgets ?? {},
+      deployment: request.analyze.deployment,
+      asked: request.cut,
+      build: headBuilder(request, network, input, ctx),
+    },
+    ctx,
+  );
+  if (plan.chosen === null) {
+    const inputBytes = elementCount(tensorOf(network, network.inputs[0] as string).shape);
+    return { kind: 'infeasible', analysis, plan, error: infeasibleError(plan, inputBytes) };
+  }
+  const sent = head ?? (await describeInput(request, network, input));
+  const tail = plan.chosen.id === CUT_INPUT ? network : partitionGraph(network, plan.chosen.tensors).tail;
+  const classNames = request.classNames ?? numberClasses(analysis.model.classes);
+  const samples = head && (await quantizeInputs(request.calibration, VERIFY_SAMPLES, sent.input));
+  const exported = await exportSplit({
+    name: baseName(request.analyze.model.name),
+    head,
+    tail,
+    wire: sent.wire,
+    classNames,
+    preprocessing,
+    input: sent.input,
+    selftest: samples && { inputs: samples.samples, count: Math.min(SELFTEST_SAMPLES, samples.count) },
+  });
+  const splitId = computeSplitId(
+    splitFacts({ files: hashFiles(exported), wire: sent.wire, classes: classNames, preprocessing }),
+  );
+  const seed = request.analyze.seed ?? 0;
+  const verify =
+    head && samples ? await request.verify({ bytes: head.bytes, graph: head.graph, ...samples, seed }, ctx) : null;
+  if (verify && !verify.passed) failVerification(verify);
+  const evaluation = await evaluate(
+    request,
+    {
+      splitId,
+      ...(head ? { head: head.graph } : {}),
+      ...(plan.chosen.id === CUT_OUTPUT ? {} : { tail }),
+      wire: sent.wire,
+      input: sent.input,
+      preprocessing,
+      full: network,
+      classNames,
+    },
+    ctx,
+  );
+  const documents = {
+    'analysis.json': toJson(analysis),
+    'evaluation.json': toJson(evaluation),
+    'plan.json': toJson(plan),
+    ...(head ? { 'quantization.json': toJson(head.report) } : {}),
+    ...(verify ? { 'verify.json': toJson(verify) } : {}),
+  };
+  const files: Record<string, string | Uint8Array> = { ...exported, ...documents };
+  const draft = describeBuild(request, { analysis, plan, head, sent, evaluation, classNames, splitId, files });
+  files['report.html'] = await renderBuildReport({
+    analysis,
+    plan,
+    quantization: head?.report ?? null,
+    verify,
+    evaluation,
+    manifest: draft,
+  });
+  const manifest: ArtifactManifest = { ...draft, files: hashFiles(files) };
+  files['manifest.json'] = serialiseManifest(manifest);
+  return { kind: 'built', analysis, plan, manifest, quantization: head?.report ?? null, verify, evaluation, files };
+}
+
+/** Class scores come from the first output; what serves only other outputs is left out. */
+function firstOutputOnly(network: Graph): Graph {
+  return network.outputs.length === 1 ? network : { ...network, outputs: network.outputs.slice(0, 1) };
+}
+
+/** Builds each head once. */
+function headBuilder(
+  request: BuildRequest,
+  network: Graph,
+  input: InputQuantization | undefined,
+  ctx: RunContext,
+): (tensors: readonly string[]) => Promise<BuiltHead> {
+  const built = new Map<string, Promise<BuiltHead>>();
+  const { deployment, engine, threads, model } = request.analyze;
+  return (tensors) => {
+    const key = JSON.stringify(tensors);
+    const known = built.get(key);
+    if (known) return known;
+    const isWhole = tensors.length === 1 && tensors[0] === network.outputs[0];
+    const building = buildHead(
+      {
+        head: partitionGraph(network, tensors).head,
+        calibration: request.calibration,
+        input,
+        perChannelDense: deployment?.device.toolchain.perChannelDense ?? true,
+        engine,
+        threads,
+        description: `${baseName(model.name)}, ${isWhole ? 'whole network' : `head up to ${tensors.join(' + ')}`}`,
+        classNames: isWhole ? request.classNames : undefined,
+        device: deployment?.device,
+        store: request.store,
+        storeInputs: request.storeInputs,
+      },
+      ctx,
+    );
+    built.set(key, building);
+    return building;
+  };
+}
+
+/** What is sent with `--cut input`: the input, quantized by its preprocessing, else by the range of the samples. */
+async function describeInput(
+  request: BuildRequest,
+  network: Graph,
+  input: InputQuantization | undefined,
+): Promise<{ input: BuiltHead['input']; wire: readonly WireTensor[] }> {
+  const id = network.inputs[0] as string;
+  const shape = tensorOf(network, id).shape.slice(1);
+  const quantization = input ?? (await rangeOfSamples(request.calibration));
+  const wire: WireTensor = { id, shape, dtype: 'int8', ...quantization, codec: 'raw', bytes: elementCount(shape) };
+  return { input: { shape, ...quantization }, wire: [wire] };
+}
+
+/** Asymmetric int8 over the range seen, zero included, as TFLite quantizes activations. */
+async function rangeOfSamples(calibration: CalibrationSource): Promise<InputQuantization> {
+  let low = 0;
+  let high = 0;
+  for await (const { inputs } of calibration.samples()) {
+    for (const value of inputs) {
+      if (value < low) low = value;
+      else if (value > high) high = value;
+    }
+  }
+  const scale = Math.fround(high > low ? (high - low) / 255 : 1);
+  return { scale, zeroPoint: Math.max(-128, Math.min(127, Math.round(-128 - low / scale))) };
+}
+
+async function evaluate(request: BuildRequest, split: SplitUnderTest, ctx: RunContext): Promise<Evaluation> {
+  const { dataset } = request.test;
+  const { engine, threads } = request.analyze;
+  const inputs = {
+    request: request.storeInputs,
+    splitId: split.splitId,
+    test: await dataset.contentSha256(ctx),
+  };
+  const known = await request.store?.load('evaluate', inputs);
+  if (known !== undefined) return JSON.parse(known) as Evaluation;
+  const options: EvaluateOptions = { engine, ...(threads === undefined ? {} : { threads }) };
+  const { evaluation } = await evaluateSplit(split, dataset, options, ctx);
+  await request.store?.save('evaluate', inputs, JSON.stringify(evaluation));
+  return evaluation;
+}
+
+function toJson(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+function numberClasses(count: number): string[] {
+  return Array.from({ length: count }, (_, c) => String(c));
+}
+
+function baseName(name: string): string {
+  return name.replace(/\.[^.]+$/, '');
+}
+
+function failVerification(report: VerifyReport): never {
+  const wrong = report.runtimes.filter(
+    ({ kernels, endToEnd }) => kernels === 'reference' && endToEnd !== null && endToEnd.equalBytes < endToEnd.bytes,
+  );
+  const words = wrong.map(
+    ({ name, endToEnd }) =>
+      `${name} gives ${(endToEnd?.bytes ?? 0) - (endToEnd?.equalBytes ?? 0)} of ${endToEnd?.bytes} bytes otherwise, by up to ${endToEnd?.maxLsb} LSB`,
+  );
+  fail(
+    'E_VERIFY_FAILED',
+    `the head is not the same in every reference runtime: ${words.join('; ') || 'our own executor did not run'}`,
+    { runtimes: wrong },
+    'This is a defect of isplit-edge or of that runtime; nothing was written. Please report it with the model.',
+  );
+}

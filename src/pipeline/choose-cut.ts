@@ -1,0 +1,212 @@
+import type { CutPoint } from '../analyze/cut-points.js';
+import { type RunContext, throwIfAborted } from '../core/context.js';
+import { estimateCodeBytes } from '../cost/code-size.js';
+import { type CutCost, measureCutCosts } from '../cost/cut-cost.js';
+import { estimateCutLatency } from '../cost/cut-latency.js';
+import { checkMemory } from '../devices/memory.js';
+import { elementCount, type Graph, tensorOf } from '../ir/graph.js';
+import { cutId, parseCutId, partitionGraph } from '../ir/partition.js';
+import type { Analysis, AnalyzedCut } from '../plan/analysis.js';
+import type { Budgets } from '../plan/budgets.js';
+import { findReasons, type Reason } from '../plan/feasibility.js';
+import { describeRemedy, raisableCuts } from '../plan/infeasible.js';
+import {
+  CUT_INPUT,
+  CUT_OUTPUT,
+  type HeadSize,
+  inheritedReasons,
+  nearestRejected,
+  type RejectedCut,
+  type Remedy,
+  type SplitPlan,
+} from '../plan/split-plan.js';
+import { type Deployment, describeCut } from './analyze.js';
+import type { BuiltHead } from './build-head.js';
+
+export interface ChooseCutRequest {
+  readonly network: Graph;
+  readonly analysis: Analysis;
+  readonly budgets: Budgets;
+  readonly deployment: Deployment | undefined;
+  /** --cut. */
+  readonly asked: string | undefined;
+  /** Builds the head that ends at these tensors. */
+  readonly build: (tensors: readonly string[]) => Promise<BuiltHead>;
+}
+
+export interface CutChoice {
+  readonly plan: SplitPlan;
+  /** undefined when nothing fits, and for `--cut input`. */
+  readonly head: BuiltHead | undefined;
+}
+
+/**
+ * Goes through the cuts from the best on, builds each head and takes the first whose real sizes fit. A head that does not fit
+ * rules out those that contain it.
+ * @throws IsplitError E_CUT_UNKNOWN, and what building throws
+ */
+export async function chooseCut(request: ChooseCutRequest, ctx: RunContext): Promise<CutChoice> {
+  const { analysis, asked } = request;
+  if (asked === CUT_INPUT) return { plan: planWithoutHead(request), head: undefined };
+  const candidates =
+    asked === undefined
+      ? analysis.ranking.map((id) => analysis.cuts.find((cut) => cut.id === id) as AnalyzedCut)
+      : [describeAsked(request, asked)];
+  const planned = asked === undefined ? analysis.cuts : candidates;
+  const rejected: RejectedCut[] = planned
+    .filter((cut) => !cut.feasible)
+    .map(({ id, reasons }) => ({ id, stage: 'planned', reasons, by: null }));
+  const headNodes = new Map(candidates.map((cut) => [cut.id, nodesOfHead(request.network, cut.tensors)]));
+  const tooLarge: { id: string; reasons: readonly Reason[] }[] = [];
+  for (const cut of candidates) {
+    throwIfAborted(ctx);
+    if (!cut.feasible) continue;
+    const nodes = headNodes.get(cut.id) as ReadonlySet<string>;
+    const within = tooLarge.find(({ id }) => isWithin(headNodes.get(id) as ReadonlySet<string>, nodes));
+    if (within) {
+      rejected.push({ id: cut.id, stage: 'built', reasons: within.reasons, by: within.id });
+      continue;
+    }
+    const head = await request.build(cut.tensors);
+    const { size, reasons } = measureBuilt(request, cut, head);
+    if (reasons.length === 0) {
+      const why = asked === undefined ? whyFirst(request, rejected) : 'asked for with --cut';
+      const chosen = { id: cut.id, tensors: cut.tensors, shapes: cut.shapes, why, planned: plannedSize(request, cut) };
+      return { plan: { ...draftPlan(request, rejected), chosen: { ...chosen, built: size } }, head };
+    }
+    rejected.push({ id: cut.id, stage: 'built', reasons, by: null });
+    const inherited = inheritedReasons(reasons);
+    if (inherited.length > 0) tooLarge.push({ id: cut.id, reasons: inherited });
+  }
+  const remedies = await findRemedies(request, rejected);
+  return { plan: { ...draftPlan(request, rejected), chosen: null, remedies }, head: undefined };
+}
+
+function draftPlan(request: ChooseCutRequest, rejected: readonly RejectedCut[]): Omit<SplitPlan, 'chosen'> {
+  const { analysis } = request;
+  const depth = new Map(analysis.cuts.map((cut, i) => [cut.id, i]));
+  const byDepth = [...rejected].sort((a, b) => (depth.get(a.id) ?? 0) - (depth.get(b.id) ?? 0));
+  return {
+    schemaVersion: 1,
+    tool: analysis.tool,
+    seed: analysis.seed,
+    model: { name: analysis.model.name, sha256: analysis.model.sha256 },
+    device: analysis.device,
+    budgets: request.budgets,
+    rankBy: analysis.rankBy,
+    asked: request.asked ?? null,
+    ranking: analysis.ranking,
+    rejected: byDepth,
+    nearest: nearestRejected(byDepth)?.id ?? null,
+    remedies: [],
+    warnings: [],
+  };
+}
+
+function whyFirst({ analysis }: ChooseCutRequest, rejected: readonly RejectedCut[]): string {
+  const tried = rejected.filter(({ stage }) => stage === 'built').map(({ id }) => id);
+  const first = `highest ${analysis.rankBy} of those that fit`;
+  return tried.length === 0 ? first : `${first}; ${tried.join(', ')} came before it but did not fit once built`;
+}
+
+function nodesOfHead(network: Graph, tensors: readonly string[]): ReadonlySet<string> {
+  return new Set(partitionGraph(network, tensors).head.nodes.map((node) => node.id));
+}
+
+function isWithin(inner: ReadonlySet<string>, outer: ReadonlySet<string>): boolean {
+  return inner.size < outer.size && [...inner].every((id) => outer.has(id));
+}
+
+/** A cut by hand: one of the analysis, the whole network, or any other set of tensors that separates head from tail. */
+function describeAsked(request: ChooseCutRequest, asked: string): AnalyzedCut {
+  const { analysis, network, budgets, deployment } = request;
+  const known = analysis.cuts.find((cut) => cut.id === asked);
+  if (known) return known;
+  const tensors = asked === CUT_OUTPUT ? [network.outputs[0] as string] : parseCutId(network, asked);
+  const [cost] = measureCutCosts(network, [tensors]) as [CutCost];
+  const shapes = tensors.map((id) => tensorOf(network, id).shape.slice(1));
+  const point: CutPoint = {
+    id: asked === CUT_OUTPUT ? CUT_OUTPUT : cutId(tensors),
+    tensors,
+    shapes,
+    elements: shapes.reduce((n, shape) => n + elementCount(shape), 0),
+  };
+  return describeCut(point, cost, new Map(), budgets, deployment);
+}
+
+function plannedSize({ deployment }: ChooseCutRequest, cut: AnalyzedCut): HeadSize {
+  return {
+    flashBytes: cut.flashBytes,
+    weightBytes: cut.headWeightBytes,
+    codeBytesEstimate: estimateCodeBytes(deployment?.device).bytes,
+    ramBytes: cut.arenaBytes,
+    macs: cut.headMacs,
+    wireBytes: cut.wireBytes,
+    latencyUsEstimate: cut.latencyUs?.total ?? null,
+  };
+}
+
+/** The limits again, with the file's own size and the arena that the runtime is predicted to need. */
+function measureBuilt(
+  { network, budgets, deployment }: ChooseCutRequest,
+  cut: AnalyzedCut,
+  head: BuiltHead,
+): { size: HeadSize; reasons: readonly Reason[] } {
+  const weightBytes = head.bytes.length;
+  const ramBytes = head.arena.neededBytes;
+  const memory =
+    deployment && checkMemory(deployment.device, { arenaBytes: ramBytes, weightBytes }, { link: deployment.link });
+  const [cost] = measureCutCosts(network, [cut.tensors]) as [CutCost];
+  const latencyUs = deployment && estimateCutLatency(cost, deployment, memory).latencyUs.total;
+  const flashBytes = weightBytes + head.codeBytes;
+  const wireBytes = head.wire.reduce((sum, { bytes }) => sum + bytes, 0);
+  const demand = { flashBytes, arenaBytes: ramBytes, headMacs: head.macs, wireBytes };
+  return {
+    size: {
+      flashBytes,
+      weightBytes,
+      codeBytesEstimate: head.codeBytes,
+      ramBytes,
+      macs: head.macs,
+      wireBytes,
+      latencyUsEstimate: latencyUs ?? null,
+    },
+    reasons: findReasons({ ...demand, ...(latencyUs === undefined ? {} : { latencyUs }) }, budgets, memory),
+  };
+}
+
+/** Builds the cuts that raised budgets would let in, so that what is advised holds. */
+async function findRemedies(request: ChooseCutRequest, rejected: readonly RejectedCut[]): Promise<readonly Remedy[]> {
+  const remedies: Remedy[] = [];
+  for (const { id } of raisableCuts(rejected)) {
+    const cut = request.analysis.cuts.find((c) => c.id === id) ?? describeAsked(request, id);
+    const { reasons } = measureBuilt(request, cut, await request.build(cut.tensors));
+    const [remedy] = raisableCuts([{ id, stage: 'built', reasons, by: null }]);
+    if (remedy) remedies.push(describeRemedy(id, remedy.reasons, true));
+  }
+  return remedies;
+}
+
+/** `--cut input`: the quantized input is sent, nothing runs on the device. Only the wire and the latency can be too much. */
+function planWithoutHead(request: ChooseCutRequest): SplitPlan {
+  const { network, budgets } = request;
+  const shape = tensorOf(network, network.inputs[0] as string).shape.slice(1);
+  const wireBytes = elementCount(shape);
+  const planned: HeadSize = {
+    flashBytes: 0,
+    weightBytes: 0,
+    codeBytesEstimate: 0,
+    ramBytes: 0,
+    macs: 0,
+    wireBytes,
+    latencyUsEstimate: null,
+  };
+  const reasons = findReasons({ flashBytes: 0, arenaBytes: 0, headMacs: 0, wireBytes }, budgets);
+  if (reasons.length === 0) {
+    const chosen = { id: CUT_INPUT, tensors: [...network.inputs], shapes: [shape], why: 'asked for with --cut' };
+    return { ...draftPlan(request, []), chosen: { ...chosen, planned, built: null } };
+  }
+  const rejected: RejectedCut[] = [{ id: CUT_INPUT, stage: 'planned', reasons, by: null }];
+  const remedies = [describeRemedy(CUT_INPUT, reasons, false)];
+  return { ...draftPlan(request, rejected), chosen: null, remedies };
+}
