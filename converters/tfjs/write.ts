@@ -1,5 +1,5 @@
 import { Problems } from '../../src/core/errors.js';
-import { type Graph, tensorOf } from '../../src/ir/graph.js';
+import { type Graph, type Node, tensorOf } from '../../src/ir/graph.js';
 import { opDef } from '../../src/ops/index.js';
 import { isUnsupported } from '../../src/ops/op-def.js';
 import { attachWire, freeBatch, type WireInput } from '../wire-tail.js';
@@ -58,12 +58,9 @@ export function writeTfjsGraphModel(
 function writeNodes(graph: Graph, sink: TfGraphSink): void {
   const problems = new Problems();
   for (const node of graph.nodes) {
-    const emitter = new TfNodeEmitter(sink, graph, node);
-    const hook = opDef(node.kind).toTfjsGraph;
     const from = sink.nodes.length;
     try {
-      if (isUnsupported(hook)) return emitter.refuse(hook.unsupported);
-      const values = hook(emitter, node.attrs);
+      const values = emitNode(new TfNodeEmitter(sink, graph, node), node);
       node.outputs.forEach((id, i) => {
         sink.rename(values[i] as string, id, from);
       });
@@ -72,6 +69,11 @@ function writeNodes(graph: Graph, sink: TfGraphSink): void {
     }
   }
   problems.throwIfAny();
+}
+
+function emitNode(emitter: TfNodeEmitter, node: Node): string[] {
+  const hook = opDef(node.kind).toTfjsGraph;
+  return isUnsupported(hook) ? emitter.refuse(hook.unsupported) : hook(emitter, node.attrs);
 }
 
 /** Dimensions of an activation, the batch open. */
