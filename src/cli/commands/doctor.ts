@@ -6,6 +6,12 @@ import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { createEngine, ENGINE_CHOICES, type EngineChoice } from '../../engines/index.js';
 import { VERSION } from '../../sdk.js';
+import { litert } from '../../verify/runtimes/litert.js';
+import { nodeTflite } from '../../verify/runtimes/node-tflite.js';
+import type { Runtime } from '../../verify/runtimes/runtime.js';
+import { tfjsTflite } from '../../verify/runtimes/tfjs-tflite.js';
+import { tfjsTfliteNode } from '../../verify/runtimes/tfjs-tflite-node.js';
+import { tfliteMicro } from '../../verify/runtimes/tflite-micro.js';
 import { defineCommand, runAction } from '../command.js';
 import type { RawOptions } from '../data-options.js';
 
@@ -34,6 +40,7 @@ export function doctorCommand(): Command {
         checkNode(),
         ...(await checkEngines()),
         await checkPackage('sharp', 'pictures'),
+        ...(await Promise.all(VERIFICATION_RUNTIMES.map(checkRuntime))),
         ...(await checkTools()),
         checkSerialPorts(),
       ];
@@ -117,6 +124,25 @@ function packageVersion(name: string): string {
   return (JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as { version?: string }).version ?? '';
 }
 
+/** What `verify` runs heads in, one row a package. */
+const VERIFICATION_RUNTIMES: readonly { readonly name: string; readonly usedFor: string; readonly runtime: Runtime }[] =
+  [
+    { name: 'TFLite-Micro wheel', usedFor: 'bit-exact verification', runtime: tfliteMicro },
+    { name: 'node-tflite', usedFor: 'bit-exact verification (child process)', runtime: nodeTflite },
+    { name: 'tfjs-tflite-node', usedFor: 'verification (child process)', runtime: tfjsTfliteNode },
+    { name: 'tfjs-tflite wasm', usedFor: 'verification (child process)', runtime: tfjsTflite },
+    { name: 'LiteRT wheel', usedFor: 'verification, XNNPACK and reference', runtime: litert },
+  ];
+
+/** Loads a runtime as `verify` would, in a process that ends again. */
+async function checkRuntime({ name, usedFor, runtime }: (typeof VERIFICATION_RUNTIMES)[number]): Promise<Check> {
+  const session = await runtime.open({ timeoutMs: 60_000, ctx: {} });
+  const base = { name, usedFor, required: false };
+  if ('missing' in session) return { ...base, state: 'missing', found: '', remedy: runtime.install };
+  session.close();
+  return { ...base, state: 'ok', found: session.version ?? '', remedy: null };
+}
+
 interface Tool {
   readonly name: string;
   readonly command: readonly [string, ...string[]];
@@ -127,13 +153,6 @@ interface Tool {
 }
 
 const TOOLS: readonly Tool[] = [
-  {
-    name: 'TFLite-Micro wheel',
-    command: [path.join('.venv', 'bin', 'python'), '-c', 'import tflite_micro; print("found")'],
-    version: /(found)/,
-    usedFor: 'bit-exact verification',
-    remedy: 'python3 -m venv .venv && .venv/bin/pip install tflite-micro',
-  },
   {
     name: 'mosquitto',
     command: ['mosquitto', '-h'],
