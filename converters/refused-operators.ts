@@ -45,7 +45,7 @@ export function describeRefusals(
   });
   const count = `${refused.length} operator${refused.length > 1 ? 's' : ''}`;
   return {
-    code: 'E_OP_UNSUPPORTED',
+    code: task === 'read' ? 'E_OP_UNSUPPORTED' : 'E_HOOK_UNSUPPORTED',
     message: `"${model}" has ${count} that cannot be ${task}: ${parts.join('; ')}`,
     context: { operators: refused },
     hint: HINTS[task],

@@ -1,6 +1,6 @@
 /** The TFLite writer: float32 and int8 graphs, one operator a node, through each op's own `tflite.encode`. */
-import { fail, IsplitError } from '../../src/core/errors.js';
-import { type Graph, type Node, type Shape, type Tensor, type TypedArray, tensorOf } from '../../src/ir/graph.js';
+import { IsplitError } from '../../src/core/errors.js';
+import { type Graph, type Node, type Tensor, tensorOf } from '../../src/ir/graph.js';
 import { TensorIds } from '../../src/ir/tensor-id.js';
 import { opDef } from '../../src/ops/index.js';
 import { isUnsupported, type TfliteEncoder, type TfliteOperatorSpec } from '../../src/ops/op-def.js';
@@ -17,7 +17,7 @@ export interface WriteTfliteOptions {
 /**
  * One graph as the bytes of a .tflite file: batch as in the graph, tensor names = tensor ids, constants at multiples of 16 bytes.
  * The same graph gives the same bytes.
- * @throws IsplitError E_OP_UNSUPPORTED with every node that has no single TFLite operator
+ * @throws IsplitError E_HOOK_UNSUPPORTED with every node that has no single TFLite operator
  */
 export function writeTflite(graph: Graph, options: WriteTfliteOptions = {}): Uint8Array {
   const writer = new GraphWriter(graph);
@@ -97,11 +97,7 @@ class GraphWriter {
       outputs,
       int32s: (suffix, shape, values) =>
         this.#constant(`${base}/${suffix}`, { shape, dtype: 'int32', data: Int32Array.from(values) }),
-      scalar: (suffix, like, value) => {
-        const { dtype, quant } = inputs[like] as Tensor;
-        const data = quant ? quantizeScalar(value, inputs[like] as Tensor) : Float32Array.of(value);
-        return this.#constant(`${base}/${suffix}`, { shape: [], dtype, data, ...(quant ? { quant } : {}) });
-      },
+      constant: (suffix, value) => this.#constant(`${base}/${suffix}`, value),
       refuse: (why) => {
         throw new Refusal(why);
       },
@@ -112,9 +108,9 @@ class GraphWriter {
     this.operators.push({ ...spec, outputs });
   }
 
-  #constant(id: string, value: Omit<Tensor, 'id' | 'data'> & { data: TypedArray; shape: Shape }): string {
-    const { quant } = value;
-    const key = [value.dtype, value.shape, value.data, quant?.scale ?? '', quant?.zeroPoint ?? ''].join('|');
+  #constant(id: string, value: Omit<Tensor, 'id'>): string {
+    const { shape, dtype, data, quant } = value;
+    const key = [dtype, shape, data, quant?.axis, quant?.scale, quant?.zeroPoint].join('|');
     const known = this.#made.get(key);
     if (known) return known;
     const name = this.#ids.unique(id);
@@ -130,12 +126,4 @@ class GraphWriter {
   #refuse(op: string, index: number, output: string, why: string): void {
     this.#refused.push({ op, index, output, why });
   }
-}
-
-/** The code of a real value; a value between two codes would silently become another one. */
-function quantizeScalar(value: number, like: Tensor): Int8Array {
-  const scale = like.quant?.scale[0] as number;
-  const code = Math.round(value / scale) + (like.quant?.zeroPoint[0] as number);
-  if (like.dtype !== 'int8') fail('E_OP_UNSUPPORTED', `a constant ${value} in ${like.dtype} cannot be written`);
-  return Int8Array.of(Math.min(Math.max(code, -128), 127));
 }

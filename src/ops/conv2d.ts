@@ -1,11 +1,12 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { dims4, requireInputs, requireRank, shapeError } from './checks.js';
 import { activationToOnnx, activationToTfjs, applyActivation, type Fusable } from './fused-activation.js';
+import { prepareInt8Conv2d } from './int8-convolution.js';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
 import { openWindows, padSpatial, slideTap } from './taps.js';
 import { activationToTfGraph, constantFloats, convolutionToTfGraph, firstAxisLast } from './tf-graph.js';
 import { decodeConvolution } from './tflite-convolution.js';
-import { computedType, convolutionOptions, inputIdsOf } from './tflite-encode.js';
+import { computedType, convolutionInputs, convolutionOptions } from './tflite-encode.js';
 import { type ConvAttrs, checkConv, classifyPads, onnxPads, windowOutput } from './window.js';
 
 export interface Conv2dAttrs extends ConvAttrs, Fusable {}
@@ -137,10 +138,10 @@ export const conv2d: OpDef<Conv2dAttrs> = {
       builtin: 'CONV_2D',
       version: computedType(e) === 'int8' ? 3 : 1,
       options: convolutionOptions(e, attrs),
-      inputs: inputIdsOf(e),
+      inputs: convolutionInputs(e, 0),
     }),
   },
-  int8: LATER.int8,
+  int8: { output: 'calibrated', weights: { input: 1, channelAxis: 0, bias: 2 }, prepare: prepareInt8Conv2d },
   emitC: LATER.emitC,
   edgeTpu: [
     {

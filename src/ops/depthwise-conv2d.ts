@@ -3,11 +3,12 @@ import type { TensorType } from '../ir/graph.js';
 import { dims4, requireInputs, requireRank, shapeError } from './checks.js';
 import type { Conv2dAttrs } from './conv2d.js';
 import { activationToOnnx, activationToTfjs, applyActivation } from './fused-activation.js';
+import { prepareInt8DepthwiseConv2d } from './int8-convolution.js';
 import { LATER, type OpDef, type RefTensor, type Tfjs } from './op-def.js';
 import { openWindows, padSpatial, slideTap } from './taps.js';
 import { activationToTfGraph, constantFloats, convolutionToTfGraph } from './tf-graph.js';
 import { decodeConvolution } from './tflite-convolution.js';
-import { computedType, convolutionOptions, inputIdsOf } from './tflite-encode.js';
+import { computedType, convolutionInputs, convolutionOptions } from './tflite-encode.js';
 import { type ConvAttrs, checkConv, onnxPads, windowOutput } from './window.js';
 
 /** Input [N, H, W, C], filter [1, kh, kw, C·m], optional bias [C·m] → [N, oh, ow, C·m]; output c·m + q reads input channel c. */
@@ -137,11 +138,11 @@ export const depthwiseConv2d: OpDef<Conv2dAttrs> = {
         builtin: 'DEPTHWISE_CONV_2D',
         version: computedType(e) === 'int8' ? 3 : dilated ? 2 : 1,
         options: { ...convolutionOptions(e, attrs), depth_multiplier: filters / channels },
-        inputs: inputIdsOf(e),
+        inputs: convolutionInputs(e, 3),
       };
     },
   },
-  int8: LATER.int8,
+  int8: { output: 'calibrated', weights: { input: 1, channelAxis: 3, bias: 2 }, prepare: prepareInt8DepthwiseConv2d },
   emitC: LATER.emitC,
   edgeTpu: [
     {

@@ -159,8 +159,8 @@ export interface TfliteEncoder {
   readonly outputs: readonly Tensor[];
   /** Adds an int32 constant (axes, paddings, a new shape) and returns its tensor id. */
   int32s(suffix: string, shape: Shape, values: readonly number[]): string;
-  /** Adds a constant of shape [] in the type of input `like`, with its quantization, and returns its tensor id. `value` is real. */
-  scalar(suffix: string, like: number, value: number): string;
+  /** Adds any other constant and returns its tensor id. */
+  constant(suffix: string, value: Omit<Tensor, 'id'> & { readonly data: TypedArray }): string;
   /** Ends the writing with a coded refusal: this node has no single TFLite operator (a legalising pass should have split it). */
   refuse(why: string): never;
 }

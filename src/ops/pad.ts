@@ -1,9 +1,10 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { elementCount, type TensorType } from '../ir/graph.js';
 import { requireInputs, requireInts, shapeError } from './checks.js';
+import { prepareInt8Pad } from './int8-moves.js';
 import { LATER, type OpDef, type RefTensor, type TfliteOperator, type TfliteSink } from './op-def.js';
 import { padToTfGraph } from './tf-graph.js';
-import { inputIdsOf, versionSinceInt8 } from './tflite-encode.js';
+import { inputIdsOf, scalarLike, versionSinceInt8 } from './tflite-encode.js';
 
 export interface PadAttrs {
   /** [before, after] of every axis, flat. */
@@ -90,10 +91,15 @@ export const pad: OpDef<PadAttrs> = {
       const inputs = [...inputIdsOf(e), e.int32s('paddings', [rank, 2], attrs.paddings)];
       const version = rank > 4 ? 4 : versionSinceInt8(e);
       if (attrs.value === 0) return { builtin: 'PAD', version, options: {}, inputs };
-      return { builtin: 'PADV2', version, options: {}, inputs: [...inputs, e.scalar('value', 0, attrs.value)] };
+      return {
+        builtin: 'PADV2',
+        version,
+        options: {},
+        inputs: [...inputs, e.constant('value', scalarLike(e, attrs.value))],
+      };
     },
   },
-  int8: LATER.int8,
+  int8: { output: 'as-inputs', prepare: prepareInt8Pad },
   emitC: LATER.emitC,
   edgeTpu: [
     {

@@ -2,7 +2,7 @@
  * What the `tflite.encode` hooks share. Operator versions follow GetBuiltinOperatorVersion in
  * tensorflow/compiler/mlir/lite/tools/versioning/op_version.cc: the lowest one whose kernel knows the operands.
  */
-import type { DType, Tensor } from '../ir/graph.js';
+import type { DType, QuantParams, Tensor, TypedArray } from '../ir/graph.js';
 import { dims4 } from './checks.js';
 import type { FusedActivation, TfliteEncode, TfliteEncoder, TfliteOperatorSpec } from './op-def.js';
 import { type ConvAttrs, classifyPads, type Pads } from './window.js';
@@ -63,6 +63,35 @@ export function convolutionOptions(
     dilation_w_factor: attrs.dilations[1],
     fused_activation_function: fusedActivationName(attrs.activation),
   };
+}
+
+/** Input, filter and bias of a convolution: runtimes ask for a bias, so an absent one is written as zeros. */
+export function convolutionInputs(encoder: TfliteEncoder, channelAxis: 0 | 3): string[] {
+  const ids = inputIdsOf(encoder);
+  if (ids.length > 2) return ids;
+  const [input, filter] = encoder.inputs as readonly [Tensor, Tensor];
+  const shape = [filter.shape[channelAxis] as number];
+  if (filter.dtype === 'float32') {
+    return [...ids, encoder.constant('bias', { shape, dtype: 'float32', data: new Float32Array(shape[0] as number) })];
+  }
+  const data = new Int32Array(shape[0] as number);
+  return [...ids, encoder.constant('bias', { shape, dtype: 'int32', data, quant: biasQuantization(input, filter) })];
+}
+
+/** Scale of an int32 bias: the input's times the filter's, per channel. */
+function biasQuantization(input: Tensor, filter: Tensor): QuantParams {
+  const inputScale = input.quant?.scale[0] as number;
+  const scale = (filter.quant as QuantParams).scale.map((s) => inputScale * s);
+  return { scale, zeroPoint: new Int32Array(scale.length), axis: 0 };
+}
+
+/** A real value as a constant of shape [] in the type and quantization of the first input. */
+export function scalarLike(encoder: TfliteEncoder, value: number): Omit<Tensor, 'id'> & { readonly data: TypedArray } {
+  const { dtype, quant } = encoder.inputs[0] as Tensor;
+  if (dtype === 'float32') return { shape: [], dtype, data: Float32Array.of(value) };
+  if (dtype !== 'int8' || !quant) return encoder.refuse(`a constant ${value} in ${dtype}`);
+  const code = Math.round(value / (quant.scale[0] as number)) + (quant.zeroPoint[0] as number);
+  return { shape: [], dtype, data: Int8Array.of(Math.min(Math.max(code, -128), 127)), quant };
 }
 
 /** ADD, SUB and MUL. */
