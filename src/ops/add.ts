@@ -2,6 +2,7 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import type { TensorType } from '../ir/graph.js';
 import { broadcastShapes, inferBinary, reduceToShape, referenceBinary } from './broadcast.js';
 import { activationToOnnx, activationToTfjs, applyActivation, type Fusable } from './fused-activation.js';
+import { prepareInt8Sum } from './int8-elementwise.js';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
 import { activationToTfGraph } from './tf-graph.js';
 import { encodeBinary } from './tflite-encode.js';
@@ -55,7 +56,7 @@ export const add: OpDef<Fusable> = {
     },
     encode: encodeBinary('ADD'),
   },
-  int8: LATER.int8,
+  int8: { output: 'calibrated', prepare: (operands) => prepareInt8Sum(operands, 1) },
   emitC: LATER.emitC,
   edgeTpu: [],
 };

@@ -1,5 +1,6 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { dims4 } from './checks.js';
+import { prepareInt8AvgPool } from './int8-windows.js';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
 import { decodePool, encodePool, inferPool, onnxPoolAttrs, type PoolAttrs, windowRange } from './pooling.js';
 import { padSpatial } from './taps.js';
@@ -104,7 +105,7 @@ export const avgPool2d: OpDef<AvgPoolAttrs> = {
       return encodePool('AVERAGE_POOL_2D')(e, attrs);
     },
   },
-  int8: LATER.int8,
+  int8: { output: 'as-inputs', prepare: prepareInt8AvgPool },
   emitC: LATER.emitC,
   // The compiler refuses a fused activation, which this op never carries.
   edgeTpu: [],

@@ -34,6 +34,21 @@ function strideOf(from: Shape, to: Shape): number[] {
   return strides;
 }
 
+/** Index into a tensor of shape `from` for every element of the shape it is broadcast to; undefined = one to one. */
+export function broadcastIndices(from: Shape, to: Shape): Int32Array | undefined {
+  if (elementCount(from) === elementCount(to)) return undefined;
+  const strides = strideOf(from, to);
+  return Int32Array.from({ length: elementCount(to) }, (_, i) => {
+    let rest = i;
+    let at = 0;
+    for (let d = to.length - 1; d >= 0; d--) {
+      at += (rest % (to[d] as number)) * (strides[d] as number);
+      rest = Math.floor(rest / (to[d] as number));
+    }
+    return at;
+  });
+}
+
 export function referenceBinary(
   a: RefTensor,
   b: RefTensor,

@@ -1,6 +1,7 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { elementCount, type TensorType } from '../ir/graph.js';
 import { normalizeAxis, requireInputs, shapeError } from './checks.js';
+import { prepareInt8Concat } from './int8-moves.js';
 import { LATER, type OpDef } from './op-def.js';
 import { inputIdsOf, versionSinceInt8 } from './tflite-encode.js';
 import { inputIds } from './unary.js';
@@ -80,7 +81,7 @@ export const concat: OpDef<ConcatAttrs> = {
       inputs: inputIdsOf(e),
     }),
   },
-  int8: LATER.int8,
+  int8: { output: 'as-inputs', prepare: prepareInt8Concat },
   emitC: LATER.emitC,
   // A fused activation would block the mapping; ours never carries one.
   edgeTpu: [],

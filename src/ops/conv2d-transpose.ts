@@ -2,6 +2,7 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import type { Tensor, TensorType } from '../ir/graph.js';
 import { dims4, requireInputs, requireInts, requireRank, shapeError } from './checks.js';
 import { activationToOnnx, activationToTfjs, applyActivation, type Fusable } from './fused-activation.js';
+import { prepareInt8Conv2dTranspose } from './int8-convolution.js';
 import { LATER, type OpDef, type RefTensor, type TfjsGraphEmitter } from './op-def.js';
 import { cropSpatial, padSpatial, scatterProducts } from './taps.js';
 import { activationToTfGraph, biasToTfGraph, constantFloats } from './tf-graph.js';
@@ -237,7 +238,7 @@ export const conv2dTranspose: OpDef<Conv2dTransposeAttrs> = {
       };
     },
   },
-  int8: LATER.int8,
+  int8: { output: 'calibrated', weights: { input: 1, channelAxis: 0, bias: 2 }, prepare: prepareInt8Conv2dTranspose },
   emitC: LATER.emitC,
   edgeTpu: [
     {

@@ -2,6 +2,7 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import { elementCount, type Tensor, type TensorType } from '../ir/graph.js';
 import { dims2, requireInputs, requireRank, shapeError } from './checks.js';
 import { activationToOnnx, activationToTfjs, applyActivation, type Fusable } from './fused-activation.js';
+import { prepareInt8Dense } from './int8-convolution.js';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
 import { activationToTfGraph, biasToTfGraph, constantFloats, firstAxisLast } from './tf-graph.js';
 import { computedType, fusedActivationName, inputIdsOf } from './tflite-encode.js';
@@ -126,7 +127,7 @@ export const dense: OpDef<Fusable> = {
       };
     },
   },
-  int8: LATER.int8,
+  int8: { output: 'calibrated', weights: { input: 1, channelAxis: 0, bias: 2 }, prepare: prepareInt8Dense },
   emitC: LATER.emitC,
   edgeTpu: [],
 };

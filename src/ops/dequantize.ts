@@ -1,6 +1,7 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { elementCount, type Tensor, type TensorType } from '../ir/graph.js';
 import { requireInputs } from './checks.js';
+import { prepareInt8Dequantize } from './int8-moves.js';
 import { LATER, type OpDef, type RefTensor, unsupported } from './op-def.js';
 import { checkQuantization, perTensorQuantization, requireQuantization } from './quantize.js';
 import { computedType, inputIdsOf } from './tflite-encode.js';
@@ -59,7 +60,7 @@ export const dequantize: OpDef<DequantizeAttrs> = {
       return { builtin: 'DEQUANTIZE', version, options: {}, inputs: inputIdsOf(e) };
     },
   },
-  int8: LATER.int8,
+  int8: { output: 'calibrated', prepare: prepareInt8Dequantize },
   emitC: LATER.emitC,
   edgeTpu: unsupported('the Edge TPU compiler leaves DEQUANTIZE to the host'),
 };

@@ -1,3 +1,4 @@
+import { prepareInt8HardSwish } from './int8-elementwise.js';
 import { unsupported } from './op-def.js';
 import { encodeUnary } from './tflite-encode.js';
 import { decodeUnary, defineUnary, scalarConstant } from './unary.js';
@@ -25,5 +26,6 @@ export const hardSwish = defineUnary({
   },
   decode: { HARD_SWISH: decodeUnary('hard_swish') },
   encode: encodeUnary('HARD_SWISH', () => 1),
+  int8: { output: 'calibrated', prepare: prepareInt8HardSwish },
   edgeTpu: unsupported('the Edge TPU compiler does not list HARD_SWISH'),
 });

@@ -1,3 +1,4 @@
+import { prepareInt8Copy } from './int8-moves.js';
 import { unsupported } from './op-def.js';
 import { defineUnary } from './unary.js';
 
@@ -13,5 +14,6 @@ export const identity = defineUnary({
   toTfjsGraph: (_e, x) => x,
   decode: unsupported('no TFLite builtin does nothing'),
   encode: unsupported('passes remove it before anything is written'),
+  int8: { output: 'as-inputs', prepare: prepareInt8Copy },
   edgeTpu: [],
 });

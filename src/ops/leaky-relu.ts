@@ -1,4 +1,5 @@
 import { shapeError } from './checks.js';
+import { prepareInt8LeakyRelu } from './int8-elementwise.js';
 import { unsupported } from './op-def.js';
 import { inputIdsOf } from './tflite-encode.js';
 import { defineUnary, inputId, scalarConstant } from './unary.js';
@@ -28,5 +29,6 @@ export const leakyRelu = defineUnary<LeakyReluAttrs>({
     LEAKY_RELU: (op, sink) => sink.emit('leaky_relu', [inputId(op, sink, 0)], { alpha: op.options.alpha as number }),
   },
   encode: (e, { alpha }) => ({ builtin: 'LEAKY_RELU', version: 1, options: { alpha }, inputs: inputIdsOf(e) }),
+  int8: { output: 'calibrated', prepare: prepareInt8LeakyRelu },
   edgeTpu: unsupported('the Edge TPU compiler does not list LEAKY_RELU'),
 });

@@ -1,5 +1,6 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { dims4 } from './checks.js';
+import { prepareInt8MaxPool } from './int8-windows.js';
 import { LATER, type OpDef, type RefTensor, type Tfjs } from './op-def.js';
 import { decodePool, encodePool, inferPool, onnxPoolAttrs, type PoolAttrs, windowRange } from './pooling.js';
 import { padSpatial } from './taps.js';
@@ -63,7 +64,7 @@ export const maxPool2d: OpDef<PoolAttrs> = {
     },
     encode: encodePool('MAX_POOL_2D'),
   },
-  int8: LATER.int8,
+  int8: { output: 'as-inputs', prepare: prepareInt8MaxPool },
   emitC: LATER.emitC,
   // The compiler refuses a fused activation, which this op never carries.
   edgeTpu: [],

@@ -1,5 +1,6 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { elementCount, type Shape } from '../ir/graph.js';
+import { prepareInt8Mean } from './int8-windows.js';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
 import {
   decodeReduction,
@@ -38,7 +39,7 @@ export const mean: OpDef<ReductionAttrs> = {
   toTfjs: (tf, [x], attrs) => [tf.mean(x as tfjs.Tensor, [...attrs.axes], attrs.keepDims)],
   toTfjsGraph: (e, attrs) => [reductionToTfGraph(e, 'Mean', attrs)],
   tflite: { decode: { MEAN: decodeReduction('mean') }, encode: encodeReduction('MEAN') },
-  int8: LATER.int8,
+  int8: { output: 'calibrated', prepare: prepareInt8Mean },
   emitC: LATER.emitC,
   edgeTpu: [
     { rule: 'the batch axis is not reduced', check: (inputs, _outputs, attrs) => sparesBatch(inputs, attrs) },

@@ -2,6 +2,7 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import type { TensorType } from '../ir/graph.js';
 import { broadcastShapes, inferBinary, reduceToShape, referenceBinary } from './broadcast.js';
 import { activationToOnnx, activationToTfjs, applyActivation, type Fusable } from './fused-activation.js';
+import { prepareInt8Mul } from './int8-elementwise.js';
 import { LATER, type OpDef, type RefTensor, type TfliteEncoder } from './op-def.js';
 import { activationToTfGraph } from './tf-graph.js';
 import { encodeBinary, versionSinceInt8 } from './tflite-encode.js';
@@ -55,7 +56,7 @@ export const mul: OpDef<Fusable> = {
     },
     encode: encodeBinary('MUL', mulVersion),
   },
-  int8: LATER.int8,
+  int8: { output: 'calibrated', prepare: prepareInt8Mul },
   emitC: LATER.emitC,
   edgeTpu: [],
 };

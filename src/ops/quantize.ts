@@ -1,6 +1,7 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import type { DType, Tensor, TensorType } from '../ir/graph.js';
 import { requireInputs, shapeError } from './checks.js';
+import { prepareInt8Quantize } from './int8-moves.js';
 import {
   LATER,
   type OnnxEmitter,
@@ -133,7 +134,7 @@ export const quantize: OpDef<QuantizeAttrs> = {
       return { builtin: 'QUANTIZE', version, options: {}, inputs: inputIdsOf(e) };
     },
   },
-  int8: LATER.int8,
+  int8: { output: 'calibrated', prepare: prepareInt8Quantize },
   emitC: LATER.emitC,
   edgeTpu: [{ rule: 'from one quantization to another', check: ([x]) => x?.dtype !== 'float32' }],
 };

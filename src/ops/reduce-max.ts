@@ -1,4 +1,5 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
+import { prepareInt8ReduceMax } from './int8-windows.js';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
 import {
   decodeReduction,
@@ -39,7 +40,7 @@ export const reduceMax: OpDef<ReductionAttrs> = {
   toTfjs: (tf, [x], attrs) => [tf.max(x as tfjs.Tensor, [...attrs.axes], attrs.keepDims)],
   toTfjsGraph: (e, attrs) => [reductionToTfGraph(e, 'Max', attrs)],
   tflite: { decode: { REDUCE_MAX: decodeReduction('reduce_max') }, encode: encodeReduction('REDUCE_MAX') },
-  int8: LATER.int8,
+  int8: { output: 'as-inputs', prepare: prepareInt8ReduceMax },
   emitC: LATER.emitC,
   edgeTpu: [{ rule: 'the batch axis is not reduced', check: (inputs, _outputs, attrs) => sparesBatch(inputs, attrs) }],
 };

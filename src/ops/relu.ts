@@ -1,6 +1,7 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import type { TensorType } from '../ir/graph.js';
 import { requireInputs } from './checks.js';
+import { prepareInt8Relu } from './int8-elementwise.js';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
 import { encodeUnary } from './tflite-encode.js';
 
@@ -29,7 +30,7 @@ export const relu: OpDef = {
     decode: { RELU: (op, sink) => sink.emit('relu', [op.inputs[0]?.id ?? sink.refuse('RELU lacks its input')], {}) },
     encode: encodeUnary('RELU'),
   },
-  int8: LATER.int8,
+  int8: { output: 'calibrated', prepare: prepareInt8Relu },
   emitC: LATER.emitC,
   edgeTpu: [],
 };

@@ -1,4 +1,5 @@
 import { activationToOnnx } from './fused-activation.js';
+import { prepareInt8Relu6 } from './int8-elementwise.js';
 import { encodeUnary } from './tflite-encode.js';
 import { decodeUnary, defineUnary, scalarConstant } from './unary.js';
 
@@ -20,5 +21,6 @@ export const relu6 = defineUnary({
     RELU_N1_TO_1: (_op, sink) => sink.refuse('clamping to -1..1 is not supported; retrain with relu or relu6'),
   },
   encode: encodeUnary('RELU6'),
+  int8: { output: 'as-inputs', prepare: prepareInt8Relu6 },
   edgeTpu: [],
 });

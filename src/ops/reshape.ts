@@ -1,6 +1,7 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { elementCount, type Shape, type TensorType } from '../ir/graph.js';
 import { requireInputs, shapeError } from './checks.js';
+import { prepareInt8Copy } from './int8-moves.js';
 import { LATER, type OnnxEmitter, type OpDef, type RefTensor, type TfliteOperator, type TfliteSink } from './op-def.js';
 import { inputIdsOf } from './tflite-encode.js';
 
@@ -45,7 +46,7 @@ export const reshape: OpDef<ReshapeAttrs> = {
       };
     },
   },
-  int8: LATER.int8,
+  int8: { output: 'as-inputs', prepare: prepareInt8Copy },
   emitC: LATER.emitC,
   edgeTpu: [],
 };

@@ -1,5 +1,6 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { dims4 } from './checks.js';
+import { prepareInt8ResizeBilinear } from './int8-windows.js';
 import {
   bilinearMap,
   decodeResize,
@@ -56,7 +57,7 @@ export const resizeBilinear: OpDef<ResizeAttrs> = {
     decode: { RESIZE_BILINEAR: (op, sink) => decodeResize('resize_bilinear', op, sink) },
     encode: encodeResize('RESIZE_BILINEAR'),
   },
-  int8: LATER.int8,
+  int8: { output: 'as-inputs', prepare: prepareInt8ResizeBilinear },
   emitC: LATER.emitC,
   edgeTpu: RESIZE_ON_EDGE_TPU,
 };

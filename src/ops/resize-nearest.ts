@@ -1,5 +1,6 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { dims4 } from './checks.js';
+import { prepareInt8ResizeNearest } from './int8-windows.js';
 import {
   decodeResize,
   encodeResize,
@@ -78,7 +79,7 @@ export const resizeNearest: OpDef<ResizeAttrs> = {
     decode: { RESIZE_NEAREST_NEIGHBOR: (op, sink) => decodeResize('resize_nearest', op, sink) },
     encode: encodeResize('RESIZE_NEAREST_NEIGHBOR'),
   },
-  int8: LATER.int8,
+  int8: { output: 'as-inputs', prepare: prepareInt8ResizeNearest },
   emitC: LATER.emitC,
   edgeTpu: RESIZE_ON_EDGE_TPU,
 };

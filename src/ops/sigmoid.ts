@@ -1,3 +1,4 @@
+import { prepareInt8Sigmoid } from './int8-elementwise.js';
 import { encodeUnary } from './tflite-encode.js';
 import { decodeUnary, defineUnary, scalarConstant } from './unary.js';
 
@@ -15,5 +16,6 @@ export const sigmoid = defineUnary({
   toTfjsGraph: (e, x) => e.add('Sigmoid', [x]),
   decode: { LOGISTIC: decodeUnary('sigmoid') },
   encode: encodeUnary('LOGISTIC'),
+  int8: { output: { scale: 1 / 256, zeroPoint: -128 }, prepare: prepareInt8Sigmoid },
   edgeTpu: [],
 });

@@ -1,6 +1,7 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { elementCount, type TensorType } from '../ir/graph.js';
 import { requireInputs, requireInts, shapeError } from './checks.js';
+import { prepareInt8Slice } from './int8-moves.js';
 import { LATER, type OpDef, type RefTensor, type TfliteOperator } from './op-def.js';
 import { inputIdsOf, versionSinceInt8 } from './tflite-encode.js';
 
@@ -116,7 +117,7 @@ export const slice: OpDef<SliceAttrs> = {
       return { builtin: 'SLICE', version, options: {}, inputs: [...inputIdsOf(e), begin, size] };
     },
   },
-  int8: LATER.int8,
+  int8: { output: 'as-inputs', prepare: prepareInt8Slice },
   emitC: LATER.emitC,
   edgeTpu: [],
 };

@@ -1,6 +1,7 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import type { Shape, TensorType } from '../ir/graph.js';
 import { normalizeAxis, requireInputs } from './checks.js';
+import { prepareInt8Softmax, SOFTMAX_OUTPUT } from './int8-softmax.js';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
 import { inputIdsOf, versionSinceInt8 } from './tflite-encode.js';
 import { inputId } from './unary.js';
@@ -86,7 +87,7 @@ export const softmax: OpDef<SoftmaxAttrs> = {
       return { builtin: 'SOFTMAX', version: versionSinceInt8(e), options: { beta: 1 }, inputs: inputIdsOf(e) };
     },
   },
-  int8: LATER.int8,
+  int8: { output: SOFTMAX_OUTPUT, prepare: prepareInt8Softmax },
   emitC: LATER.emitC,
   edgeTpu: [
     {

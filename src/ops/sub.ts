@@ -1,6 +1,7 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { broadcastShapes, inferBinary, reduceToShape, referenceBinary } from './broadcast.js';
 import { activationToOnnx, activationToTfjs, applyActivation, type Fusable } from './fused-activation.js';
+import { prepareInt8Sum } from './int8-elementwise.js';
 import { LATER, type OpDef, type RefTensor } from './op-def.js';
 import { activationToTfGraph } from './tf-graph.js';
 import { encodeBinary } from './tflite-encode.js';
@@ -44,7 +45,7 @@ export const sub: OpDef<Fusable> = {
     decode: { SUB: (op, sink) => sink.emitFused('sub', inputIds(op, sink), {}) },
     encode: encodeBinary('SUB'),
   },
-  int8: LATER.int8,
+  int8: { output: 'calibrated', prepare: (operands) => prepareInt8Sum(operands, -1) },
   emitC: LATER.emitC,
   edgeTpu: [],
 };

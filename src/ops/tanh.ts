@@ -1,3 +1,4 @@
+import { prepareInt8Tanh } from './int8-elementwise.js';
 import { encodeUnary } from './tflite-encode.js';
 import { decodeUnary, defineUnary, scalarConstant } from './unary.js';
 
@@ -15,5 +16,6 @@ export const tanh = defineUnary({
   toTfjsGraph: (e, x) => e.add('Tanh', [x]),
   decode: { TANH: decodeUnary('tanh') },
   encode: encodeUnary('TANH'),
+  int8: { output: { scale: 1 / 128, zeroPoint: 0 }, prepare: prepareInt8Tanh },
   edgeTpu: [],
 });

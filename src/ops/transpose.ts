@@ -1,6 +1,7 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { elementCount, type Shape, type TensorType } from '../ir/graph.js';
 import { requireInputs, shapeError } from './checks.js';
+import { prepareInt8Transpose } from './int8-moves.js';
 import { LATER, type OpDef, type RefTensor, unsupported } from './op-def.js';
 import { inputIdsOf, versionSinceInt8 } from './tflite-encode.js';
 
@@ -55,7 +56,7 @@ export const transpose: OpDef<TransposeAttrs> = {
       };
     },
   },
-  int8: LATER.int8,
+  int8: { output: 'as-inputs', prepare: prepareInt8Transpose },
   emitC: LATER.emitC,
   edgeTpu: unsupported('the Edge TPU compiler does not map TRANSPOSE'),
 };

@@ -6,6 +6,7 @@ import {
   type EdgeTpuConstraint,
   type GradientSink,
   type Hook,
+  type Int8Support,
   LATER,
   type OnnxEmitter,
   type OpDef,
@@ -34,6 +35,8 @@ export interface UnarySpec<A> {
   readonly decode: Hook<Readonly<Record<string, TfliteDecode>>>;
   /** Default: `notInHeads`. */
   readonly encode?: Hook<TfliteEncode<A>>;
+  /** Default: `notInHeads`. */
+  readonly int8?: Hook<Int8Support<A>>;
   readonly edgeTpu: Hook<readonly EdgeTpuConstraint<A>[]>;
   /** For ops that no head will hold: why; default = they come later. */
   readonly notInHeads?: Unsupported;
@@ -61,7 +64,7 @@ export function defineUnary<A = Attrs>(spec: UnarySpec<A>): OpDef<A> {
     toTfjs: (tf, [x], attrs) => [spec.toTfjs(tf, x as tfjs.Tensor, attrs)],
     toTfjsGraph: (e, attrs) => [spec.toTfjsGraph(e, e.input(0), attrs)],
     tflite: { decode: spec.decode, encode: spec.encode ?? spec.notInHeads ?? LATER.encode },
-    int8: spec.notInHeads ?? LATER.int8,
+    int8: spec.int8 ?? spec.notInHeads ?? LATER.int8,
     emitC: spec.notInHeads ?? LATER.emitC,
     edgeTpu: spec.edgeTpu,
   };

@@ -1,4 +1,4 @@
-import type { Graph, Node } from '../ir/graph.js';
+import { type Graph, type Node, type Tensor, tensorOf } from '../ir/graph.js';
 import { producers } from '../ir/walk.js';
 import { opDef } from '../ops/index.js';
 import type { FusedActivation } from '../ops/op-def.js';
@@ -19,6 +19,8 @@ export function fuseActivation(graph: Graph): Graph {
     const x = node.inputs[0] as string;
     const producer = producerOf.get(x);
     if (!producer || uses.get(x) !== 1 || !opDef(producer.kind).fusesActivation) continue;
+    // In an int8 graph an activation may rescale; fused ones only clamp.
+    if (!sameQuant(tensorOf(graph, x), tensorOf(graph, node.outputs[0] as string))) continue;
     const before = current.get(producer) ?? producer;
     const activation = compose((before.attrs.activation ?? 'none') as FusedActivation, node.kind);
     const y = node.outputs[0] as string;
@@ -30,6 +32,10 @@ export function fuseActivation(graph: Graph): Graph {
     graph,
     graph.nodes.filter((node) => !absorbed.has(node)).map((node) => current.get(node) ?? node),
   );
+}
+
+function sameQuant({ quant: a }: Tensor, { quant: b }: Tensor): boolean {
+  return a?.scale[0] === b?.scale[0] && a?.zeroPoint[0] === b?.zeroPoint[0];
 }
 
 /** The activation that equals `first` followed by `second`. */
