@@ -21,6 +21,16 @@ export {
   openLabelledData,
   writeAnalysis,
 } from './sdk/analyze-model.js';
+export {
+  type BuildOptions,
+  type BuildSamples,
+  type BuiltModel,
+  buildModel,
+  defaultBuildFolder,
+} from './sdk/build-model.js';
+export { type EvaluateBuildOptions, evaluateBuild, writePredictions } from './sdk/evaluate-build.js';
 export { type Inspection, inspectModel } from './sdk/inspect-model.js';
 export { choosePreprocess, demoPaths, type OpenedModel, type OpenModelOptions, openModel } from './sdk/open-model.js';
+export { type RunFileOptions, type RunSummary, type RunTensor, runFile } from './sdk/run-file.js';
+export { type VerifyBuildOptions, verifyBuild } from './sdk/verify-build.js';
 export { VERSION } from './sdk/version.js';

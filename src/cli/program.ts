@@ -1,11 +1,15 @@
 import { Command } from 'commander';
 import { analyzeCommand } from './commands/analyze.js';
+import { buildCommand } from './commands/build.js';
 import { demoCommand } from './commands/demo.js';
 import { devicesCommand } from './commands/devices.js';
 import { doctorCommand } from './commands/doctor.js';
+import { evaluateCommand } from './commands/evaluate.js';
 import { initCommand } from './commands/init.js';
 import { inspectCommand } from './commands/inspect.js';
 import { linksCommand } from './commands/links.js';
+import { runCommand } from './commands/run.js';
+import { verifyCommand } from './commands/verify.js';
 
 /** The program with all its commands, in the order of the work: what main runs and docs/commands.md lists. */
 export function createProgram(version: string): Command {
@@ -16,6 +20,10 @@ export function createProgram(version: string): Command {
     .addCommand(initCommand())
     .addCommand(inspectCommand())
     .addCommand(analyzeCommand())
+    .addCommand(buildCommand())
+    .addCommand(verifyCommand())
+    .addCommand(evaluateCommand())
+    .addCommand(runCommand())
     .addCommand(devicesCommand())
     .addCommand(linksCommand())
     .addCommand(doctorCommand());

@@ -43,8 +43,7 @@ const INDENT = '  ';
 export function renderAnalysisText(analysis: Analysis, options: AnalysisTextOptions): string {
   const { width } = options;
   const style = options.colour === true ? ansiStyle : plainStyle;
-  const labelled = (label: string, text: string): string[] =>
-    text === '' ? [] : wrapText(text, width, LABEL_WIDTH).map((l, i) => (i === 0 ? label.padEnd(LABEL_WIDTH) + l : l));
+  const labelled = (label: string, text: string): string[] => labelText(label, text, width);
   const budgets = describeBudgets(analysis.budgets);
   const header = [
     ...labelled('model', describeModel(analysis)),
@@ -52,18 +51,40 @@ export function renderAnalysisText(analysis: Analysis, options: AnalysisTextOpti
     ...labelled('device', describeDevice(analysis)),
     ...(budgets === undefined ? [] : labelled('budget', budgets)),
   ];
-  const curve = analysis.cuts.filter(isSingle);
   const sections = [header];
-  if (analysis.cuts.length > 0) {
-    sections.push(drawTable(analysis, width, style));
-    sections.push(wrapText(describeOrder(analysis, curve), width - 2, 2).map((line) => INDENT + line));
-  }
+  if (analysis.cuts.length > 0) sections.push(...drawCuts(analysis, width, style));
   sections.push([
     ...labelled('accuracy', `whole network, float32: ${describeAccuracy(analysis)}`),
     ...labelled('advice', plainText(analysis.advice)),
   ]);
   if (options.wrote !== undefined) sections.push(describeFiles(analysis, options.wrote, labelled));
   return sections.map((lines) => lines.join('\n')).join('\n\n');
+}
+
+/** `label    text`, the text wrapped under itself; nothing for an empty text. */
+export function labelText(label: string, text: string, width: number): string[] {
+  if (text === '') return [];
+  return wrapText(text, width, LABEL_WIDTH).map((l, i) => (i === 0 ? label.padEnd(LABEL_WIDTH) + l : l));
+}
+
+/** The table of cuts, then how far to trust its order. */
+function drawCuts(analysis: Analysis, width: number, style: Style, note?: string): string[][] {
+  const curve = analysis.cuts.filter(isSingle);
+  return [
+    drawTable(analysis, width, style, note),
+    wrapText(describeOrder(analysis, curve), width - 2, 2).map((line) => INDENT + line),
+  ];
+}
+
+/**
+ * The cuts of an analysis alone, without colour.
+ * @param note behind the first of the ranking; default: that it is the first
+ */
+export function renderCutTable(analysis: Analysis, width: number, note?: string): string {
+  if (analysis.cuts.length === 0) return '';
+  return drawCuts(analysis, width, plainStyle, note)
+    .map((lines) => lines.join('\n'))
+    .join('\n\n');
 }
 
 type Style = (line: string, as: 'bold' | 'dim' | 'plain') => string;
@@ -76,7 +97,7 @@ function describeOrder(analysis: Analysis, curve: readonly AnalyzedCut[]): strin
 }
 
 /** Rows of the table: the single-tensor cuts in order of depth, then the best of the others. */
-function drawTable(analysis: Analysis, width: number, style: Style): string[] {
+function drawTable(analysis: Analysis, width: number, style: Style, note?: string): string[] {
   const single = analysis.cuts.filter(isSingle);
   const joined = analysis.cuts.filter((cut) => !isSingle(cut)).sort((a, b) => a.wireBytes - b.wireBytes);
   const rows = [...single, ...joined.slice(0, JOINED_SHOWN)];
@@ -86,7 +107,7 @@ function drawTable(analysis: Analysis, width: number, style: Style): string[] {
   const tried = ID_WIDTHS.map((idWidth) => buildColumns(analysis, rows, bars, idWidth));
   const whole = tried.find((columns) => tableWidth(columns.filter((c) => c.dropOrder !== DROPPED_FIRST)) <= room);
   const columns = whole ?? (tried.at(-1) as TextColumn[]);
-  const notes = rows.map((cut) => describeFit(cut, analysis));
+  const notes = rows.map((cut) => describeFit(cut, analysis, note));
   // Reasons stand in their rows where they fit whole, else under the table; only the planned bytes make room for them.
   const widest = notes.reduce((most, note, i) => (rows[i]?.feasible ? most : Math.max(most, textWidth(note))), 0);
   const roomy = withNotes(columns, notes, Number.POSITIVE_INFINITY);
@@ -166,8 +187,8 @@ function withNotes(columns: readonly TextColumn[], notes: readonly string[], roo
 }
 
 /** What stands behind yes or no. */
-function describeFit(cut: AnalyzedCut, analysis: Analysis): string {
-  if (cut.id === analysis.ranking[0]) return `first: highest ${analysis.rankBy} that fits`;
+function describeFit(cut: AnalyzedCut, analysis: Analysis, note: string | undefined): string {
+  if (cut.id === analysis.ranking[0]) return note ?? `first: highest ${analysis.rankBy} that fits`;
   const [first, ...more] = cut.reasons;
   if (first === undefined) return '';
   return `${describeReasonShort(first)}${more.length > 0 ? ` (+${more.length})` : ''}`;

@@ -1,0 +1,130 @@
+import type { Command } from 'commander';
+import { IsplitError, Problems } from '../../core/errors.js';
+import { renderBuildResultText } from '../../report/build-result-text.js';
+import { type BuiltModel, buildModel, defaultBuildFolder, openModel } from '../../sdk.js';
+import { defineCommand, runAction } from '../command.js';
+import {
+  addAnalysisOptions,
+  addDataOptions,
+  addDeploymentOptions,
+  addModelOptions,
+  type RawOptions,
+  readOptions,
+} from '../data-options.js';
+import { readProjectFile } from '../project-file.js';
+
+export function buildCommand(): Command {
+  const command = defineCommand(
+    'build',
+    'from a model to an int8 head for the device and the tail that matches: analyze, choose, quantize, export, verify',
+    [
+      'build model.h5 --data samples/ --device esp32-s3 --budget 300KB',
+      'build model.onnx --data train.npz --test-data test.npz --device esp32-c3 --budget-latency 500ms',
+      'build model.h5 --data samples/ --device coral --cut conv3 --out build/by-hand',
+      'build --device coral --budget 4MB --json',
+    ],
+  );
+  command
+    .argument('[model]', 'model file (default: from isplit.json)')
+    .option(
+      '--cut <id>',
+      'cut here instead of choosing: a cut id of analyze, output (all on the device) or input (no head)',
+    )
+    .option('--test-data <path>', 'samples no choice is made on; without them a seeded part of --data is held out')
+    .option('--test-labels <path>', 'labels beside the test data')
+    .option('--calibration-samples <n>', 'samples the activation ranges are taken from (default 128)')
+    .option('--no-cache', 'take nothing from earlier runs')
+    .option('--out <dir>', 'folder that is made or replaced (default build/<model>-<device>)');
+  addAnalysisOptions(addDeploymentOptions(addDataOptions(addModelOptions(command))));
+  return command.action((model: string | undefined, raw: RawOptions) =>
+    runAction(raw, async ({ terminal, ctx }) => {
+      const project = readProjectFile();
+      const options = readOptions(raw, project);
+      const { name, data } = requireInputs(model ?? project?.model, options.analyze.data);
+      const opened = await openModel(name, options.model, ctx);
+      const folder = typeof raw.out === 'string' ? raw.out : defaultBuildFolder(name, options.analyze.device);
+      const built = await buildModel(
+        opened,
+        name,
+        folder,
+        {
+          ...options.analyze,
+          data,
+          cut: text(raw.cut),
+          testData: options.testData,
+          testLabels: text(raw.testLabels),
+          calibrationSamples: readCount(raw.calibrationSamples),
+          cache: raw.cache !== false,
+        },
+        ctx,
+      );
+      if (built.kind === 'infeasible') {
+        if (built.planFile === undefined) terminal.warn(`${folder} holds an earlier build, which was left as it is`);
+        else terminal.warn(`every cut with its reasons: ${built.planFile}`);
+        throw built.error;
+      }
+      for (const warning of [...built.analysis.warnings, ...(built.quantization?.warnings ?? [])])
+        terminal.warn(warning);
+      terminal.result(summarise(built), () => renderBuildResultText(built, terminal.width));
+      return 0;
+    }),
+  );
+}
+
+/** The document of --json. */
+function summarise(built: Extract<BuiltModel, { kind: 'built' }>): object {
+  const { manifest, plan, folder, samples } = built;
+  return {
+    folder,
+    splitId: manifest.splitId,
+    cut: manifest.cut,
+    why: plan.chosen?.why,
+    samples,
+    sizes: plan.chosen?.built ?? plan.chosen?.planned,
+    arena: manifest.arena,
+    wire: manifest.wire,
+    accuracy: manifest.accuracy,
+    quantization: built.quantization && {
+      outputSqnrDb: built.quantization.outputSqnrDb,
+      worst: built.quantization.worst,
+    },
+    verify: built.verify?.runtimes.map(({ id, version, status, reason, endToEnd }) => ({
+      id,
+      version,
+      status,
+      reason,
+      endToEnd,
+    })),
+    rejected: plan.rejected,
+    files: manifest.files,
+  };
+}
+
+function text(value: string | boolean | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function readCount(value: string | boolean | undefined): number | undefined {
+  if (typeof value !== 'string') return undefined;
+  const count = Number(value);
+  if (Number.isSafeInteger(count) && count > 0) return count;
+  throw new IsplitError({
+    code: 'E_USAGE',
+    message: `--calibration-samples "${value}" is not a whole number of at least 1`,
+    context: { option: '--calibration-samples', value },
+  });
+}
+
+/** Everything that is missing at once. */
+function requireInputs(name: string | undefined, data: string | undefined): { name: string; data: string } {
+  const problems = new Problems();
+  const orInit = 'or run isplit-edge init first';
+  if (name === undefined) {
+    problems.add('E_USAGE', 'no model was given', {}, `isplit-edge build MODEL --data PATH --device ID, ${orInit}.`);
+  }
+  if (data === undefined) {
+    problems.add('E_USAGE', 'no data was given', {}, `Add --data PATH with labelled samples, ${orInit}.`);
+  }
+  problems.throwIfAny();
+  return { name: name as string, data: data as string };
+}

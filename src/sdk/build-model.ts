@@ -1,0 +1,226 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { checkReplaceable, holdsBuild, PLAN_FILE, removeLeftovers, replaceFolder } from '../artifact/replace-folder.js';
+import { cacheFolderOf, rememberSources, type SourceHints } from '../artifact/source-hints.js';
+import { openStageStore, removeStaleTemporaries } from '../artifact/stage-store.js';
+import { checkWritable } from '../artifact/write-files.js';
+import type { RunContext } from '../core/context.js';
+import { fail } from '../core/errors.js';
+import type { Dataset } from '../data/dataset.js';
+import { openDataset } from '../data/open-dataset.js';
+import { drawStratified, splitRoles } from '../data/roles.js';
+import { createEngine } from '../engines/index.js';
+import { build } from '../pipeline/build.js';
+import type { Build, BuildOutcome } from '../pipeline/build-request.js';
+import type { Analysis } from '../plan/analysis.js';
+import type { SplitPlan } from '../plan/split-plan.js';
+import { canonicalSpec } from '../preprocess/spec.js';
+import { verifyHead } from '../verify/verify-head.js';
+import { type AnalyzeOptions, chooseDeployment, openLabelledData, prepareAnalysis } from './analyze-model.js';
+import { choosePreprocess, type OpenedModel } from './open-model.js';
+import { VERSION } from './version.js';
+
+/** Share of the data that is held out when no test data is given, and the most samples of it. */
+const HELD_OUT_SHARE = 0.2;
+/** Accuracy is measured on at most so many samples while building; `evaluate` takes all. */
+const MOST_TEST_SAMPLES = 2000;
+/** Importance settles with far fewer: docs/evidence.md. */
+const MOST_IMPORTANCE_SAMPLES = 1000;
+const CALIBRATION_SAMPLES = 128;
+
+export interface BuildOptions extends Omit<AnalyzeOptions, 'store'> {
+  /** Cut id, `input` or `output`; default: the best that fits. */
+  readonly cut?: string | undefined;
+  /** Samples no choice is made on; default: a seeded part of the data is held out. Of a divided set the test part is taken. */
+  readonly testData?: string | undefined;
+  readonly testLabels?: string | undefined;
+  readonly calibrationSamples?: number | undefined;
+  /** False: nothing is taken from the stage cache beside the folder. */
+  readonly cache?: boolean | undefined;
+}
+
+/** The samples of a build by what they are for; none is in two groups, except that calibration and importance share theirs. */
+export interface BuildSamples {
+  readonly importance: number;
+  readonly calibration: number;
+  readonly test: number;
+  readonly on: 'test' | 'held-out';
+  readonly testName: string;
+}
+
+export type BuiltModel =
+  | ({ readonly kind: 'built'; readonly samples: BuildSamples; readonly folder: string } & Build)
+  | {
+      readonly kind: 'infeasible';
+      readonly analysis: Analysis;
+      readonly plan: SplitPlan;
+      readonly error: Extract<BuildOutcome, { kind: 'infeasible' }>['error'];
+      /** Where plan.json went; undefined when the folder holds an earlier build, which stays as it is. */
+      readonly planFile: string | undefined;
+    };
+
+/** `build/<model>-<device>`; a TF.js model is called after its folder. */
+export function defaultBuildFolder(model: string, device: string | undefined): string {
+  const file =
+    path.basename(model) === 'model.json' ? path.basename(path.dirname(path.resolve(model))) : path.basename(model);
+  return path.join('build', `${file.replace(/\.[^.]+$/, '')}${device === undefined ? '' : `-${nameDevice(device)}`}`);
+}
+
+/** `./my-board.json` → `my-board`. */
+function nameDevice(device: string): string {
+  return path.basename(device).replace(/\.json$/, '');
+}
+
+/**
+ * The job of `isplit-edge build`: DIR appears whole or not at all. When nothing fits, plan.json alone is written there, unless
+ * DIR holds an earlier build, which stays untouched.
+ * @param modelPath for the hints that let `evaluate` and `verify` find the float model again
+ * @throws IsplitError of every kind; then nothing is written
+ */
+export async function buildModel(
+  model: OpenedModel,
+  modelPath: string,
+  folder: string,
+  options: BuildOptions,
+  ctx: RunContext = {},
+): Promise<BuiltModel> {
+  await checkWritable(path.dirname(path.resolve(folder)));
+  await removeLeftovers(folder);
+  await checkReplaceable(folder);
+  const cacheFolder = cacheFolderOf(folder);
+  await removeStaleTemporaries(cacheFolder);
+  const store = options.cache === false ? undefined : openStageStore(cacheFolder);
+  const deployment = chooseDeployment(options.device, options.link, options.gateway);
+  const { spec, assumed } = choosePreprocess(model, options);
+  const data = await openBuildData(model, options, ctx);
+  const engine = await createEngine(options.engine ?? 'onnx');
+  const inputs = { model, dataset: data.importance, spec, assumed, engine, deployment };
+  const analyze = await prepareAnalysis(inputs, { ...options, store }, ctx);
+  const calibrationSha256 = await data.calibration.contentSha256(ctx);
+  const outcome = await build(
+    {
+      analyze,
+      preprocessing: spec,
+      pictures: data.calibration.describe().stored === 'u8',
+      cut: options.cut,
+      calibration: {
+        samples: () => data.calibration.batches({ batchSize: 64, spec, ...ctx }),
+        count: data.calibration.count,
+        data: { name: data.calibration.describe().name, sha256: calibrationSha256 },
+      },
+      test: { dataset: data.test, on: data.on },
+      classNames: model.classNames ?? data.calibration.classNames,
+      verify: ({ bytes, graph, samples, count, seed }, run) =>
+        verifyHead(
+          { bytes, graph },
+          samples,
+          count,
+          { seed, ...(deployment ? { device: deployment.device } : {}) },
+          run,
+        ),
+      store,
+      storeInputs: {
+        tool: VERSION,
+        model: model.sha256,
+        data: calibrationSha256,
+        spec: canonicalSpec(spec),
+        engine: engine.description,
+        threads: options.threads ?? null,
+      },
+    },
+    ctx,
+  );
+  if (outcome.kind === 'infeasible') return { ...outcome, planFile: await keepPlan(folder, outcome.plan) };
+  await replaceFolder(folder, outcome.files);
+  await rememberSources(folder, await describeSources(model, modelPath, options, data, ctx));
+  const samples: BuildSamples = {
+    importance: data.importance.count,
+    calibration: data.calibration.count,
+    test: data.test.count,
+    on: data.on,
+    testName: data.test.describe().name,
+  };
+  return { ...outcome, samples, folder };
+}
+
+interface BuildData {
+  readonly importance: Dataset;
+  readonly calibration: Dataset;
+  readonly test: Dataset;
+  readonly on: 'test' | 'held-out';
+}
+
+/** Test samples are set apart before anything sees the data. @throws IsplitError E_DATA_*, E_USAGE */
+async function openBuildData(model: OpenedModel, options: BuildOptions, ctx: RunContext): Promise<BuildData> {
+  const seed = options.seed ?? 0;
+  const whole = await openLabelledData(model, options, ctx);
+  const given = options.testData === undefined ? undefined : await openTestData(whole, options.testData, options, ctx);
+  if (given && (await given.contentSha256(ctx)) === (await whole.contentSha256(ctx))) {
+    fail(
+      'E_USAGE',
+      '--test-data are the samples of --data: accuracy on them would say nothing about new ones',
+      { data: path.basename(options.data), testData: path.basename(options.testData as string) },
+      'Give other samples, or leave --test-data out: then a part of --data is held out.',
+    );
+  }
+  const share = Math.min(HELD_OUT_SHARE, MOST_TEST_SAMPLES / whole.count);
+  const roles = given ? { train: whole, test: given } : splitRoles(whole, seed, { test: share });
+  const draw = (from: Dataset, atMost: number, stream: number): Dataset =>
+    from.count <= atMost ? from : from.select(drawStratified(from.labels, atMost, seed + stream));
+  return {
+    importance: draw(roles.train, MOST_IMPORTANCE_SAMPLES, 1),
+    calibration: draw(roles.train, options.calibrationSamples ?? CALIBRATION_SAMPLES, 2),
+    test: draw(roles.test, MOST_TEST_SAMPLES, 3),
+    on: given ? 'test' : 'held-out',
+  };
+}
+
+/** Test data in the classes of the training data. Of a set that comes divided the test part is taken. */
+function openTestData(whole: Dataset, testData: string, options: BuildOptions, ctx: RunContext): Promise<Dataset> {
+  return openDataset(
+    testData,
+    {
+      part: 'test',
+      labels: options.testLabels,
+      labelMap: options.labelMap,
+      recordShape: options.recordShape,
+      seed: options.seed,
+      classCount: whole.classCount,
+      ...(whole.classNames ? { classNames: whole.classNames } : {}),
+    },
+    ctx,
+  );
+}
+
+async function keepPlan(folder: string, plan: SplitPlan): Promise<string | undefined> {
+  if (await holdsBuild(folder)) return undefined;
+  await replaceFolder(folder, { [PLAN_FILE]: `${JSON.stringify(plan, null, 2)}\n` });
+  return path.join(folder, PLAN_FILE);
+}
+
+/** Absolute paths, for this machine only. */
+async function describeSources(
+  model: OpenedModel,
+  modelPath: string,
+  options: BuildOptions,
+  data: BuildData,
+  ctx: RunContext,
+): Promise<SourceHints> {
+  const found = (file: string | undefined): string | undefined => (file === undefined ? undefined : path.resolve(file));
+  const describe = (from: string, part: string, labels: string | undefined): Record<string, string> =>
+    Object.fromEntries(
+      Object.entries({
+        path: path.resolve(from),
+        part,
+        labels: found(labels),
+        labelMap: typeof options.labelMap === 'string' ? found(options.labelMap) : undefined,
+        recordShape: typeof options.recordShape === 'string' ? options.recordShape : undefined,
+      }).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    );
+  const training = describe(options.data, options.part ?? 'train', options.labels);
+  const test = options.testData === undefined ? training : describe(options.testData, 'test', options.testLabels);
+  return {
+    models: existsSync(modelPath) ? { [model.sha256]: path.resolve(modelPath) } : {},
+    data: { [await data.calibration.contentSha256(ctx)]: training, [await data.test.contentSha256(ctx)]: test },
+  };
+}
