@@ -2,11 +2,13 @@
 import type { Evidence } from './evidence.js';
 
 export const EVIDENCE: Readonly<Record<string, () => Promise<Evidence>>> = {
+  arena: async () => (await import('./arena.js')).arena,
   engines: async () => (await import('./engines.js')).engines,
   examples: async () => (await import('./examples.js')).examples,
   'fashion-cnn-accuracy': async () => (await import('./fashion-cnn-accuracy.js')).fashionCnnAccuracy,
   'fuzz-readers': async () => (await import('./fuzz-readers.js')).fuzzReaders,
   'model-counts': async () => (await import('./model-counts.js')).modelCounts,
+  'preprocess-c': async () => (await import('./preprocess-c.js')).preprocessC,
   'sample-count': async () => (await import('./sample-count.js')).sampleCount,
   'two-links': async () => (await import('./two-links.js')).twoLinks,
   'vgg16-memory': async () => (await import('./vgg16-memory.js')).vgg16Memory,
