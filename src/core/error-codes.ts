@@ -242,6 +242,21 @@ export const ERROR_CODES = {
     meaning: 'A network cannot be quantized: its activations are not finite on the calibration samples.',
     remedy: 'Check the weights of the model and --input-range.',
   },
+  E_SELFTEST_CORRUPT: {
+    exit: 3,
+    meaning: 'A selftest.bin is cut short or damaged, or is something else.',
+    remedy: 'Build the folder again, or copy the file again.',
+  },
+  E_SELFTEST_MISMATCH: {
+    exit: 3,
+    meaning: 'A selftest.bin belongs to another head: sizes or split id differ.',
+    remedy: 'Take head and selftest.bin from the same build.',
+  },
+  E_SELFTEST_VERSION: {
+    exit: 3,
+    meaning: 'A selftest.bin was written by a newer version of this program.',
+    remedy: 'Update isplit-edge, or build the folder again.',
+  },
   E_SHAPE: {
     exit: 3,
     meaning: 'Shapes or attributes of a layer do not fit together.',
