@@ -41,3 +41,7 @@ export function viewAs(dtype: DType, bytes: Uint8Array): TypedArray {
 export function bytesOf(values: TypedArray): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
+
+export function int8Of(bytes: Uint8Array): Int8Array {
+  return new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+}

@@ -5,6 +5,7 @@ import type { DeviceProfile } from '../devices/device-schema.js';
 import { type Graph, type TypedArray, tensorOf } from '../ir/graph.js';
 import { fuseActivation } from '../passes/fuse-activation.js';
 import { prepareInt8 } from '../quantize/executor.js';
+import { runRecords } from '../quantize/run-records.js';
 import { listBoardKernels } from './board-kernels.js';
 import { compareOutputs, countSameTop1 } from './compare-outputs.js';
 import { findKernelWarnings } from './kernel-warnings.js';
@@ -32,6 +33,8 @@ export interface VerifyOptions {
   readonly runtimes?: readonly Runtime[];
   /** Samples of which each op is run alone; 0 = no comparison op by op. Default 4. */
   readonly opSamples?: number;
+  /** Of our executor; default: one a processor core. */
+  readonly threads?: number;
   /** Of one model in one runtime. Default 10 minutes. */
   readonly timeoutMs?: number;
 }
@@ -41,6 +44,7 @@ const TIMEOUT_MS = 600_000;
 
 /** What every runtime is compared with. */
 interface Expectation {
+  readonly graph: Graph;
   readonly whole: ModelRun;
   readonly outputs: Uint8Array;
   readonly layout: readonly TensorLayout[];
@@ -60,12 +64,12 @@ export async function verifyHead(
   options: VerifyOptions,
   ctx: RunContext = {},
 ): Promise<VerifyReport> {
-  const expected = await computeExpectation(head, bytesOf(samples), count, options.opSamples ?? OP_SAMPLES, ctx);
+  const expected = await computeExpectation(head, samples, count, options, ctx);
   const asked = options.runtimes ?? RUNTIMES;
   const runtimes: RuntimeResult[] = [];
   for (const [i, runtime] of asked.entries()) {
     ctx.onProgress?.({ stage: 'verify', done: i, total: asked.length, unit: 'runtimes' });
-    runtimes.push(await askRuntime(runtime, expected, head.graph, options.timeoutMs ?? TIMEOUT_MS, ctx));
+    runtimes.push(await askRuntime(runtime, expected, options.timeoutMs ?? TIMEOUT_MS, ctx));
   }
   ctx.onProgress?.({ stage: 'verify', done: asked.length, total: asked.length, unit: 'runtimes' });
   const { device, kernelLibrary } = options;
@@ -76,7 +80,7 @@ export async function verifyHead(
     samples: count,
     seed: options.seed,
     runtimes,
-    warnings: device ? findKernelWarnings(fuseActivation(head.graph), device, kernelLibrary) : [],
+    warnings: device ? findKernelWarnings(expected.graph, device, kernelLibrary) : [],
     passed: passes(runtimes),
   };
 }
@@ -93,41 +97,39 @@ function passes(runtimes: readonly RuntimeResult[]): boolean {
 /** Runs our executor once over all samples; the first of them also give the inputs of every op. */
 async function computeExpectation(
   { bytes, graph }: { readonly bytes: Uint8Array; readonly graph: Graph },
-  samples: Uint8Array,
+  samples: Int8Array,
   count: number,
-  opSamples: number,
+  { opSamples = OP_SAMPLES, threads }: VerifyOptions,
   ctx: RunContext,
 ): Promise<Expectation> {
-  const program = prepareInt8(graph);
-  // Nodes as the operators of a file: an activation of its own, as readers give it, is none.
-  const fused = fuseActivation(graph);
-  const layout = outputLayout(graph);
   const recordBytes = graph.inputs.reduce((sum, id) => sum + tensorBytes(tensorOf(graph, id)), 0);
   if (samples.length !== recordBytes * count) {
     throw new RangeError(`${count} records of ${recordBytes} B are not ${samples.length} B`);
   }
-  const traced = new Map<string, Uint8Array[]>();
-  const outputs = new Uint8Array(count * layout.reduce((sum, tensor) => sum + tensor.bytes, 0));
-  let at = 0;
-  for (let record = 0; record < count; record++) {
-    throwIfAborted(ctx);
-    const inputs = splitRecord(graph, samples.slice(record * recordBytes, (record + 1) * recordBytes));
-    if (record < opSamples) appendTrace(traced, program.trace(inputs));
-    for (const output of program.run(inputs)) {
-      outputs.set(bytesOf(output), at);
-      at += output.byteLength;
-    }
-    // Ctrl-C gets its turn between two records.
-    if (record % 16 === 15) await new Promise((resolve) => setImmediate(resolve));
-  }
-  const ops =
-    opSamples > 0 ? buildOneOpModels(fused).map((alone) => expectOp(alone, traced, Math.min(count, opSamples))) : [];
+  throwIfAborted(ctx);
+  const outputs = await runRecords(graph, samples, count, { ...(threads === undefined ? {} : { threads }), ctx });
+  // Nodes as the operators of a file: an activation of its own, as readers give it, is none.
+  const fused = fuseActivation(graph);
+  const tracedCount = Math.min(count, opSamples);
+  const traced = tracedCount > 0 ? traceRecords(fused, bytesOf(samples), tracedCount, recordBytes) : undefined;
   return {
-    whole: { model: bytes, inputs: samples, count, arenaBytes: generousArenaBytes(graph) },
-    outputs,
-    layout,
-    ops,
+    graph: fused,
+    whole: { model: bytes, inputs: bytesOf(samples), count, arenaBytes: generousArenaBytes(graph) },
+    outputs: bytesOf(outputs),
+    layout: outputLayout(graph),
+    ops: traced ? buildOneOpModels(fused).map((alone) => expectOp(alone, traced, tracedCount)) : [],
   };
+}
+
+/** Every value of the network over the first records. */
+function traceRecords(graph: Graph, samples: Uint8Array, count: number, recordBytes: number): TracedRecords {
+  const program = prepareInt8(graph);
+  const traced = new Map<string, Uint8Array[]>();
+  for (let record = 0; record < count; record++) {
+    const bytes = samples.slice(record * recordBytes, (record + 1) * recordBytes);
+    appendTrace(traced, program.trace(splitRecord(graph, bytes)));
+  }
+  return traced;
 }
 
 function expectOp(alone: OneOpModel, traced: TracedRecords, count: number): Expectation['ops'][number] {
@@ -152,7 +154,6 @@ function splitRecord(graph: Graph, record: Uint8Array): TypedArray[] {
 async function askRuntime(
   runtime: Runtime,
   expected: Expectation,
-  graph: Graph,
   timeoutMs: number,
   ctx: RunContext,
 ): Promise<RuntimeResult> {
@@ -179,17 +180,16 @@ async function askRuntime(
       return { ...row, version, status: 'failed', reason };
     }
     const compared = id === 'executor' ? null : await compareOps(session, expected, ctx);
-    const mute = runtime.perChannelDense ? undefined : findMuteDense(compared ?? [], graph);
+    const endToEnd = compareOutputs(expected.outputs, outcome.outputs, expected.layout);
+    const defect =
+      endToEnd.equalBytes < endToEnd.bytes ? findDefect(runtime, compared ?? [], expected.graph) : undefined;
     return {
       ...row,
       version,
-      status: mute === undefined ? 'compared' : 'failed',
-      reason:
-        mute === undefined
-          ? firstOpFailure(compared)
-          : `gives the zero point for "${mute}": it does not know fully connected weights with a scale per channel`,
+      status: defect === undefined ? 'compared' : 'failed',
+      reason: defect ?? firstOpFailure(compared),
       samples: expected.whole.count,
-      endToEnd: compareOutputs(expected.outputs, outcome.outputs, expected.layout),
+      endToEnd,
       sameTop1: countSameTop1(expected.outputs, outcome.outputs, expected.layout),
       ops: compared === null ? null : compared.flatMap((op) => (op.comparison ? [op.comparison] : [])),
     };
@@ -235,16 +235,13 @@ function firstOpFailure(compared: readonly ComparedOp[] | null): string | null {
   return `"${first.op.alone.node.outputs[0]}"${more} could not be run alone: ${first.failure}`;
 }
 
-/** A fully connected node with a scale per channel of which the runtime gives nothing but the zero point. */
-function findMuteDense(compared: readonly ComparedOp[], graph: Graph): string | undefined {
-  const mute = compared.find(({ op, outputs, comparison }) => {
-    const { node } = op.alone;
-    if (node.kind !== 'dense' || !outputs || !comparison || comparison.equalBytes === comparison.bytes) return false;
-    const scales = tensorOf(graph, node.inputs[1] as string).quant?.scale.length ?? 0;
-    const zeroPoint = tensorOf(graph, node.outputs[0] as string).quant?.zeroPoint[0] ?? 0;
-    return (
-      scales > 1 && new Int8Array(outputs.buffer, outputs.byteOffset, outputs.length).every((q) => q === zeroPoint)
-    );
-  });
-  return mute?.op.alone.node.outputs[0];
+/** Why the runtime differs, when every op that differs alone does so by a defect it is known for. */
+function findDefect(runtime: Runtime, compared: readonly ComparedOp[], graph: Graph): string | undefined {
+  const differing = compared.filter(({ comparison }) => comparison && comparison.equalBytes < comparison.bytes);
+  const explained = differing.map(({ op, outputs }) =>
+    runtime.defects?.find((defect) => defect.explains(op.alone.node, graph, outputs as Uint8Array)),
+  );
+  const first = explained[0];
+  if (!first || explained.includes(undefined)) return undefined;
+  return `${first.message} ("${differing[0]?.op.alone.node.outputs[0]}")`;
 }

@@ -7,6 +7,5 @@ export const litert: Runtime = {
   name: 'LiteRT (XNNPACK)',
   kernels: 'optimised',
   install: 'python3 -m venv .venv && .venv/bin/pip install ai-edge-litert',
-  perChannelDense: true,
   open: (options) => openPythonChild('litert', options),
 };

@@ -1,3 +1,4 @@
+import { depthwiseActivation, perChannelDense } from './known-defects.js';
 import { openNodeChild } from './node-child.js';
 import type { Runtime } from './runtime.js';
 
@@ -7,6 +8,6 @@ export const nodeTflite: Runtime = {
   name: 'node-tflite (TFLite 2.2)',
   kernels: 'reference',
   install: 'npm install node-tflite@0.0.2, with make and g++; in a checkout: npm run setup:tflite-node',
-  perChannelDense: false,
+  defects: [perChannelDense, depthwiseActivation],
   open: (options) => openNodeChild('node-tflite', options),
 };

@@ -1,4 +1,5 @@
 import type { RunContext } from '../../core/context.js';
+import type { Graph, Node } from '../../ir/graph.js';
 
 /** A model and what it is to run on. */
 export interface ModelRun {
@@ -30,6 +31,14 @@ export interface SessionOptions {
 
 export type Opened = RuntimeSession | { readonly missing: string };
 
+/** A known defect of a runtime. */
+export interface RuntimeDefect {
+  /** What it does, as a predicate: `leaves out …`. */
+  readonly message: string;
+  /** True when a node whose outputs differ from ours differs for this reason. `outputs` are the runtime's, as raw bytes. */
+  explains(node: Node, graph: Graph, outputs: Uint8Array): boolean;
+}
+
 /** A TensorFlow Lite runtime that a head can be compared with. */
 export interface Runtime {
   readonly id: string;
@@ -38,7 +47,7 @@ export interface Runtime {
   readonly kernels: 'reference' | 'optimised';
   /** What to type when it is missing. */
   readonly install: string;
-  /** Knows fully connected weights with a scale per channel; one that does not gives the zero point without a word. */
-  readonly perChannelDense: boolean;
+  /** What it computes wrongly without saying so. */
+  readonly defects?: readonly RuntimeDefect[];
   open(options: SessionOptions): Promise<Opened>;
 }

@@ -1,3 +1,4 @@
+import { perChannelDense } from './known-defects.js';
 import { openNodeChild } from './node-child.js';
 import type { Runtime } from './runtime.js';
 
@@ -10,6 +11,6 @@ export const tfjsTfliteNode: Runtime = {
   name: 'tfjs-tflite-node (TFLite 2.9)',
   kernels: 'optimised',
   install: 'npm install tfjs-tflite-node@0.0.2, with make and g++; in a checkout: npm run setup:tflite-node',
-  perChannelDense: false,
+  defects: [perChannelDense],
   open: (options) => openNodeChild('tfjs-tflite-node', options),
 };

@@ -7,6 +7,5 @@ export const tfjsTflite: Runtime = {
   name: 'tfjs-tflite (wasm, XNNPACK)',
   kernels: 'optimised',
   install: 'npm install',
-  perChannelDense: true,
   open: (options) => openNodeChild('tfjs-tflite', options),
 };

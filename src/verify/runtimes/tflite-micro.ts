@@ -7,6 +7,5 @@ export const tfliteMicro: Runtime = {
   name: 'TFLite-Micro (reference kernels)',
   kernels: 'reference',
   install: 'python3 -m venv .venv && .venv/bin/pip install tflite-micro',
-  perChannelDense: true,
   open: (options) => openPythonChild('tflite-micro', options),
 };
