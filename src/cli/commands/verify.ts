@@ -1,0 +1,42 @@
+import type { Command } from 'commander';
+import { fail, IsplitError } from '../../core/errors.js';
+import { renderVerifyText } from '../../report/build-text.js';
+import { verifyBuild } from '../../sdk.js';
+import { defineCommand, runAction } from '../command.js';
+import { type RawOptions, readOptions } from '../data-options.js';
+import { defaultFolder } from '../default-folder.js';
+import { readProjectFile } from '../project-file.js';
+
+/** Exit code of a folder or a runtime that does not agree. */
+const VERIFICATION_FAILED = 5;
+
+export function verifyCommand(): Command {
+  const command = defineCommand(
+    'verify',
+    'every file of a build against its manifest, then the head in every runtime found, bit by bit',
+    ['verify build/vgg-like-esp32-s3', 'verify build/vgg-like-esp32-s3 --data fashion/ --samples 200 --json'],
+  );
+  command
+    .argument('[dir]', 'folder that build left (default: that of isplit.json)')
+    .option('--data <path>', 'samples to compare on, labels not needed (default: seeded random inputs)')
+    .option('--part <name>', 'of a set that comes divided: train (default), validation or test')
+    .option('--record-shape <H,W,C>', 'shape of raw records')
+    .option('--samples <n>', 'compare on so many samples (default: all of --data, or 20 random ones)')
+    .option('--seed <n>', 'seed of the drawing and of random inputs (default 0)');
+  return command.action((dir: string | undefined, raw: RawOptions) =>
+    runAction(raw, async ({ terminal, ctx }) => {
+      const folder =
+        dir ?? defaultFolder(readProjectFile()) ?? fail('E_USAGE', 'no folder was given', {}, 'isplit-edge verify DIR');
+      const { data, part, recordShape, samples, seed } = readOptions(raw, undefined).analyze;
+      try {
+        const report = await verifyBuild(folder, { data, part, recordShape, samples, seed }, ctx);
+        terminal.result(report, () => renderVerifyText(report, terminal.width));
+        return report.passed ? 0 : VERIFICATION_FAILED;
+      } catch (error) {
+        if (!(error instanceof IsplitError) || error.code !== 'E_FOLDER_CHANGED') throw error;
+        terminal.error(error);
+        return VERIFICATION_FAILED;
+      }
+    }),
+  );
+}
