@@ -1,3 +1,4 @@
+import { createRandom } from '../core/random.js';
 import { bytesPerElement, elementCount, type Graph, isConstant, tensorOf } from '../ir/graph.js';
 import { opDef } from '../ops/index.js';
 
@@ -64,24 +65,48 @@ interface Layout {
   readonly highest: number;
 }
 
-/** Orders tried at most: what a network of hundreds of layers may cost. */
-const MOST_ORDERS = 64;
+/** Buffers placed at most while looking for a better order: what a network of hundreds of layers may cost. */
 const MOST_PLACEMENTS = 20_000;
+/** Share of them spent on each start before random exchanges take the rest. */
+const SHARE_OF_START = 1 / 8;
 
 function searchOrders(buffers: readonly Buffer[], steps: number, lowerBoundBytes: number): Layout {
-  const order = buffers.map((_, i) => i);
   const at = (i: number): Buffer => buffers[i] as Buffer;
-  order.sort((a, b) => at(b).bytes - at(a).bytes || at(a).first - at(b).first);
-  let best = placeInOrder(buffers, order, steps);
-  let layout = best;
-  const tries = Math.min(MOST_ORDERS, Math.floor(MOST_PLACEMENTS / buffers.length));
-  for (let i = 0; i < tries && best.arenaBytes > lowerBoundBytes; i++) {
-    order.splice(order.indexOf(layout.highest), 1);
-    order.unshift(layout.highest);
-    layout = placeInOrder(buffers, order, steps);
-    if (layout.arenaBytes < best.arenaBytes) best = layout;
+  const bySize = buffers.map((_, i) => i).sort((a, b) => at(b).bytes - at(a).bytes || at(a).first - at(b).first);
+  const byLife = [...bySize].sort((a, b) => at(b).last - at(b).first - (at(a).last - at(a).first));
+  const tries = Math.floor(MOST_PLACEMENTS / buffers.length);
+  let bestOrder = bySize;
+  let best = placeInOrder(buffers, bySize, steps);
+  const isBetter = (order: readonly number[], layout: Layout): boolean => {
+    if (layout.arenaBytes < best.arenaBytes) [best, bestOrder] = [layout, [...order]];
+    return best.arenaBytes <= lowerBoundBytes;
+  };
+  for (const order of [[...bySize], byLife]) {
+    for (let i = 0; i < tries * SHARE_OF_START; i++) {
+      const layout = placeInOrder(buffers, order, steps);
+      if (isBetter(order, layout)) return best;
+      order.splice(order.indexOf(layout.highest), 1);
+      order.unshift(layout.highest);
+    }
   }
-  return best;
+  return exchangeAtRandom();
+
+  /** Exchanges two places in the order; keeps what is no worse. */
+  function exchangeAtRandom(): Layout {
+    const random = createRandom(buffers.length);
+    let order = bestOrder;
+    let layout = best;
+    for (let i = 0; i < tries; i++) {
+      const next = [...order];
+      const from = next.indexOf(i % 2 === 0 ? layout.highest : random.int(next.length));
+      const to = random.int(next.length);
+      [next[from], next[to]] = [next[to] as number, next[from] as number];
+      const tried = placeInOrder(buffers, next, steps);
+      if (isBetter(next, tried)) return best;
+      if (tried.arenaBytes <= layout.arenaBytes) [order, layout] = [next, tried];
+    }
+    return best;
+  }
 }
 
 function placeInOrder(buffers: readonly Buffer[], order: readonly number[], steps: number): Layout {
