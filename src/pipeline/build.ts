@@ -1,6 +1,5 @@
 import type { ArtifactManifest, WireTensor } from '../artifact/manifest.js';
-import { serialiseManifest, splitFacts } from '../artifact/parse-manifest.js';
-import { computeSplitId } from '../artifact/split-id.js';
+import { serialiseManifest } from '../artifact/parse-manifest.js';
 import { type RunContext, throwIfAborted } from '../core/context.js';
 import { fail } from '../core/errors.js';
 import { type EvaluateOptions, evaluateSplit, type SplitUnderTest } from '../evaluate/evaluate-split.js';
@@ -55,18 +54,18 @@ export async function build(request: BuildRequest, ctx: RunContext): Promise<Bui
   const tail = plan.chosen.id === CUT_INPUT ? network : partitionGraph(network, plan.chosen.tensors).tail;
   const classNames = request.classNames ?? numberClasses(analysis.model.classes);
   const samples = head && (await quantizeInputs(request.calibration, VERIFY_SAMPLES, sent.input));
-  const exported = await exportSplit({
-    name: baseName(request.analyze.model.name),
-    head,
-    tail,
-    wire: sent.wire,
-    classNames,
-    preprocessing,
-    input: sent.input,
-    selftest: samples && { inputs: samples.samples, count: Math.min(SELFTEST_SAMPLES, samples.count) },
-  });
-  const splitId = computeSplitId(
-    splitFacts({ files: hashFiles(exported), wire: sent.wire, classes: classNames, preprocessing }),
+  const { splitId, files: exported } = await exportSplit(
+    {
+      head,
+      tail,
+      wire: sent.wire,
+      classNames,
+      preprocessing,
+      input: sent.input,
+      pictures: request.pictures,
+      selftest: samples && firstSamples(samples, SELFTEST_SAMPLES),
+    },
+    ctx,
   );
   const seed = request.analyze.seed ?? 0;
   const verify =
@@ -106,6 +105,14 @@ export async function build(request: BuildRequest, ctx: RunContext): Promise<Bui
   const manifest: ArtifactManifest = { ...draft, files: hashFiles(files) };
   files['manifest.json'] = serialiseManifest(manifest);
   return { kind: 'built', analysis, plan, manifest, quantization: head?.report ?? null, verify, evaluation, files };
+}
+
+function firstSamples(
+  all: { samples: Int8Array; count: number },
+  atMost: number,
+): { inputs: Int8Array; count: number } {
+  const count = Math.min(atMost, all.count);
+  return { inputs: all.samples.subarray(0, (count * all.samples.length) / all.count), count };
 }
 
 /** Class scores come from the first output; what serves only other outputs is left out. */
