@@ -6,7 +6,7 @@ import { IsplitError } from '../core/errors.js';
 import { type Attrs, elementCount, type Graph, type Node, type Shape, type Tensor, tensorOf } from '../ir/graph.js';
 import { producers } from '../ir/walk.js';
 import { opDef, SHAPES } from '../ops/index.js';
-import { isUnsupported, LATER, type TfliteEncoder } from '../ops/op-def.js';
+import { isUnsupported, type TfliteEncoder } from '../ops/op-def.js';
 import { windowRange } from '../ops/pooling.js';
 import { classifyPads, type Pads } from '../ops/window.js';
 import { fuseActivation } from './fuse-activation.js';
@@ -321,7 +321,6 @@ function checkExpressible(graph: Graph): void {
 function whyInexpressible(graph: Graph, node: Node): string | undefined {
   const def = opDef(node.kind);
   const { encode } = def.tflite;
-  if (encode === LATER.encode || def.int8 === LATER.int8) return undefined;
   if (isUnsupported(encode)) return encode.unsupported;
   if (isUnsupported(def.int8)) return def.int8.unsupported;
   const weights = def.int8.weights;
@@ -332,7 +331,7 @@ function whyInexpressible(graph: Graph, node: Node): string | undefined {
     inputs: node.inputs.map((id) => tensorOf(graph, id)),
     outputs: node.outputs.map((id) => tensorOf(graph, id)),
     int32s: (suffix) => suffix,
-    scalar: (suffix) => suffix,
+    constant: (suffix) => suffix,
     refuse(why) {
       throw new Refusal(why);
     },

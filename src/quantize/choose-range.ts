@@ -90,20 +90,25 @@ export function rangeError(histogram: ValueHistogram, { low, high }: Range): num
   return clipped + (inside * step * step) / 12;
 }
 
-/** The distinct candidates of a tensor, full range first. */
-export function rangeCandidates(histogram: ValueHistogram, methods: ReadonlySet<RangeMethod>): RangeCandidate[] {
+/** One range a method (percentile: one a share), in this order for every tensor. */
+export function rangesOf(histogram: ValueHistogram, methods: ReadonlySet<RangeMethod>): RangeCandidate[] {
   const all: RangeCandidate[] = [];
   if (methods.has('minmax')) all.push({ method: 'minmax', ...fullRange(histogram) });
   if (methods.has('percentile'))
     for (const kept of PERCENTILES) all.push({ method: 'percentile', ...percentileRange(histogram, kept) });
   if (methods.has('mse')) all.push({ method: 'mse', ...mseRange(histogram) });
+  return all;
+}
+
+/** Without those that hardly differ from an earlier one. */
+export function distinctRanges(ranges: readonly RangeCandidate[]): RangeCandidate[] {
   const distinct: RangeCandidate[] = [];
-  for (const candidate of all) {
-    const width = candidate.high - candidate.low;
+  for (const range of ranges) {
+    const width = range.high - range.low;
     const isNew = distinct.every(
-      (other) => Math.abs(other.low - candidate.low) + Math.abs(other.high - candidate.high) > SAME_RANGE * width,
+      (other) => Math.abs(other.low - range.low) + Math.abs(other.high - range.high) > SAME_RANGE * width,
     );
-    if (isNew) distinct.push(candidate);
+    if (isNew) distinct.push(range);
   }
   return distinct;
 }

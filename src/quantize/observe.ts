@@ -1,7 +1,7 @@
 /** Calibration: the float network runs over the samples, every activation is looked at, none is kept. */
 import type { RunContext } from '../core/context.js';
 import { fail } from '../core/errors.js';
-import { elementCount, type Graph, tensorOf } from '../ir/graph.js';
+import { elementCount, type Graph, type Shape, tensorOf } from '../ir/graph.js';
 import { setBatch } from '../passes/set-batch.js';
 import { chooseBatchSize, rebatch, SampleKeeper, sampleElements } from './calibration-samples.js';
 import type { QuantizeRequest } from './quantized-model.js';
@@ -57,7 +57,7 @@ export async function observeActivations(
         const { shape } = tensorOf(graph, id);
         const all = id === input ? batch.inputs : (values[id] as Float32Array);
         const real = all.subarray(0, batch.count * elementCount(shape));
-        (histograms.get(id) as ValueHistogram).add(real);
+        (histograms.get(id) as ValueHistogram).add(real, histogramStride(shape, request.sampleCount));
         if (options.channels.has(id)) raisePeaks(channelPeaks, id, real, shape[shape.length - 1] as number);
       }
       samples += batch.count;
@@ -85,4 +85,18 @@ function raisePeaks(peaks: Map<string, Float32Array>, id: string, values: Float3
     if (size > (peak[c] as number)) peak[c] = size;
     if (++c === channels) c = 0;
   }
+}
+
+/** Values of one tensor that a histogram needs: enough for the outermost hundred-thousandth. */
+const HISTOGRAM_VALUES = 4_000_000;
+
+/** Every how many values are counted; has no factor in common with the channels, so that all take part. */
+function histogramStride(shape: Shape, samples: number): number {
+  let stride = Math.max(1, Math.ceil((elementCount(shape) * samples) / HISTOGRAM_VALUES));
+  while (commonDivisor(stride, shape[shape.length - 1] as number) > 1) stride++;
+  return stride;
+}
+
+function commonDivisor(a: number, b: number): number {
+  return b === 0 ? a : commonDivisor(b, a % b);
 }

@@ -2,44 +2,41 @@ import { type RunContext, throwIfAborted } from '../core/context.js';
 import { type Graph, tensorOf } from '../ir/graph.js';
 import { verifyGraph } from '../ir/verify.js';
 import { SHAPES } from '../ops/index.js';
-import { LOWEST_FLOAT32, legaliseTflite } from '../passes/legalise-tflite.js';
-import { fullRange, type Range } from './choose-range.js';
-import { lowerGraph, quantizedIds } from './lower.js';
-import { observeActivations } from './observe.js';
-import { type ActivationQuant, chooseActivationQuant } from './quant-params.js';
-import type { QuantizedModel, QuantizeRequest } from './quantized-model.js';
-import { type QuantGroup, rangeSources, shareQuantization } from './shared-quantization.js';
+import { legaliseTflite } from '../passes/legalise-tflite.js';
+import { chooseBatchSize } from './calibration-samples.js';
+import type { RangeCandidate } from './choose-range.js';
+import { correctBiases } from './correct-bias.js';
+import { equalise, findEqualisablePairs } from './equalise.js';
+import { groupCandidates } from './group-candidates.js';
+import { lowerGraph, type QuantMap, quantizedIds } from './lower.js';
+import { type Observation, observeActivations } from './observe.js';
+import { createErrorMeter, type MeasuredError, type Reference, runReferenceNetwork } from './output-error.js';
+import type { ActivationQuant } from './quant-params.js';
+import { type QuantizedModel, type QuantizeRequest, RANGE_METHODS, type RangeMethod } from './quantized-model.js';
+import { type GroupChoice, quantsOf, searchRanges } from './search-ranges.js';
+import { type QuantGroup, type SharedQuantization, shareQuantization } from './shared-quantization.js';
 
 /** Samples kept for the measurements that need them again. */
 const KEPT_SAMPLES = 64;
 
 /**
- * The int8 network: legalise, calibrate, choose ranges, lower, measure.
+ * The int8 network: legalise, calibrate, equalise, correct biases, choose ranges, lower, measure.
  * @throws IsplitError E_HOOK_UNSUPPORTED naming every node without an int8 operator, E_DATA_EMPTY, E_QUANTIZE, E_ENGINE, E_INTERRUPTED
  */
 export async function quantizeGraph(request: QuantizeRequest, ctx: RunContext): Promise<QuantizedModel> {
-  const shared = shareQuantization(legaliseTflite(request.network), request.input);
-  const { graph, groups } = shared;
-  const taps = quantizedIds(graph).filter((id) => !tensorOf(graph, id).data);
-  const observation = await observeActivations(graph, request, { taps, channels: new Set(), keep: KEPT_SAMPLES }, ctx);
-  throwIfAborted(ctx);
-  const quants = new Map<string, ActivationQuant>();
-  for (const group of groups) {
-    const quant =
-      group.fixed?.quant ??
-      toQuant(groupRange(graph, group, (id) => fullRange(observation.histograms.get(id) ?? { min: 0, max: 0 })));
-    for (const id of group.members) quants.set(id, quant);
-  }
-  const lowered = lowerGraph(graph, quants, request);
+  const legal = legaliseTflite(request.network);
+  let best = await calibrateBest(legal, request, ctx);
+  best = await withChosenRanges(best, request, ctx);
+  const lowered = lowerGraph(best.shared.graph, best.quants, request);
   verifyGraph(lowered.graph, SHAPES);
   return {
     graph: lowered.graph,
-    float: graph,
+    float: best.float,
     report: {
-      samples: observation.samples,
+      samples: best.observation.samples,
       perChannelDense: request.perChannelDense,
-      equalised: false,
-      biasCorrected: false,
+      equalised: best.equalised,
+      biasCorrected: best.biasCorrected,
       tensors: [],
       worst: [],
       outputSqnrDb: null,
@@ -48,27 +45,116 @@ export async function quantizeGraph(request: QuantizeRequest, ctx: RunContext): 
   };
 }
 
-function toQuant({ low, high }: Range): ActivationQuant {
-  return chooseActivationQuant(low, high);
+/** A way to quantize the network, with the error it was measured to have. */
+interface Draft {
+  /** Its graph may have corrected biases. */
+  readonly shared: SharedQuantization;
+  readonly observation: Observation;
+  readonly reference: Reference;
+  readonly fixed: QuantMap;
+  readonly choices: readonly GroupChoice[];
+  readonly chosen: ReadonlyMap<QuantGroup, RangeCandidate>;
+  readonly quants: QuantMap;
+  readonly error: MeasuredError;
+  readonly biasCorrected: boolean;
+  readonly equalised: boolean;
+  /** With the biases as they were. */
+  readonly float: Graph;
 }
 
-/** Union of the members' ranges; constants and paddings count with their own values. */
-function groupRange(graph: Graph, group: QuantGroup, rangeOf: (id: string) => Range): Range {
-  let low = 0;
-  let high = 0;
-  const include = (range: Range): void => {
-    low = Math.min(low, range.low);
-    high = Math.max(high, range.high);
+/** Plain, with corrected biases, and equalised: whatever measures best of what the request leaves open. */
+async function calibrateBest(legal: Graph, request: QuantizeRequest, ctx: RunContext): Promise<Draft> {
+  const pairs = request.equalise === false ? [] : findEqualisablePairs(legal);
+  const firsts = new Set(pairs.map(({ first }) => first.outputs[0] as string));
+  const plain = await calibrate(legal, firsts, request, ctx);
+  let best = await withCorrectedBiases(plain, request, ctx);
+  if (pairs.length === 0) return best;
+  const equalised = equalise(legal, pairs, plain.observation.channelPeaks);
+  const draft = { ...(await calibrate(equalised, new Set(), request, ctx)), equalised: true };
+  const corrected = await withCorrectedBiases(draft, request, ctx);
+  if (request.equalise === true || corrected.error.total < best.error.total) best = corrected;
+  return best;
+}
+
+/** Looks at the samples; starts from the first candidate of every range. */
+async function calibrate(
+  legal: Graph,
+  channels: ReadonlySet<string>,
+  request: QuantizeRequest,
+  ctx: RunContext,
+): Promise<Draft> {
+  const { engine, threads } = request;
+  const shared = shareQuantization(legal, request.input);
+  const { graph, groups } = shared;
+  const taps = quantizedIds(graph).filter((id) => !tensorOf(graph, id).data);
+  const options = { taps, channels, keep: KEPT_SAMPLES };
+  const observation = await observeActivations(graph, request, options, ctx);
+  throwIfAborted(ctx);
+  const fixed = new Map<string, ActivationQuant>();
+  const choices: GroupChoice[] = [];
+  const methods = methodsOf(request);
+  for (const group of groups) {
+    if (group.fixed) for (const id of group.members) fixed.set(id, group.fixed.quant);
+    else choices.push({ group, candidates: groupCandidates(graph, group, observation.histograms, methods) });
+  }
+  const chosen = new Map(choices.map(({ group, candidates }) => [group, candidates[0] as RangeCandidate]));
+  const quants = quantsOf(fixed, chosen);
+  const batch = chooseBatchSize(graph, observation.kept.length);
+  const reference = await runReferenceNetwork(graph, observation.kept, batch, engine, threads);
+  const error = await measureError(shared, quants, reference, request);
+  return {
+    shared,
+    observation,
+    reference,
+    fixed,
+    choices,
+    chosen,
+    quants,
+    error,
+    biasCorrected: false,
+    equalised: false,
+    float: graph,
   };
-  for (const id of rangeSources(graph, group)) {
-    const { data } = tensorOf(graph, id);
-    if (data) for (const v of data) include({ low: v, high: v });
-    else include(rangeOf(id));
+}
+
+function methodsOf({ rangeMethod = 'auto' }: QuantizeRequest): ReadonlySet<RangeMethod> {
+  return new Set(rangeMethod === 'auto' ? RANGE_METHODS : [rangeMethod]);
+}
+
+async function measureError(
+  shared: SharedQuantization,
+  quants: QuantMap,
+  reference: Reference,
+  request: QuantizeRequest,
+): Promise<MeasuredError> {
+  const meter = await createErrorMeter(shared, quants, request, reference, request.engine, request.threads);
+  try {
+    return await meter.measure(quants);
+  } finally {
+    await meter.dispose();
   }
-  for (const node of graph.nodes) {
-    if (node.kind !== 'pad' || !group.members.includes(node.outputs[0] as string)) continue;
-    const value = node.attrs.value as number;
-    if (value !== LOWEST_FLOAT32) include({ low: value, high: value });
+}
+
+/** Kept when it lowers the error, or when it was asked for. */
+async function withCorrectedBiases(draft: Draft, request: QuantizeRequest, ctx: RunContext): Promise<Draft> {
+  if (request.correctBias === false) return draft;
+  const { shared, quants, reference } = draft;
+  const { engine, threads } = request;
+  const graph = await correctBiases({ shared, quants, options: request, reference, engine, threads }, ctx);
+  const corrected = { ...shared, graph };
+  const error = await measureError(corrected, quants, reference, request);
+  const keep = request.correctBias === true || error.total < draft.error.total;
+  return keep ? { ...draft, shared: corrected, error, biasCorrected: true } : draft;
+}
+
+async function withChosenRanges(draft: Draft, request: QuantizeRequest, ctx: RunContext): Promise<Draft> {
+  const { shared, quants, reference, choices, fixed } = draft;
+  if (choices.every(({ candidates }) => candidates.length === 1)) return draft;
+  const meter = await createErrorMeter(shared, quants, request, reference, request.engine, request.threads);
+  try {
+    const search = await searchRanges(choices, fixed, meter, ctx);
+    return { ...draft, ...search };
+  } finally {
+    await meter.dispose();
   }
-  return { low, high };
 }

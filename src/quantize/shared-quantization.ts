@@ -7,7 +7,6 @@ import { producers } from '../ir/walk.js';
 import { opDef } from '../ops/index.js';
 import { type Int8Support, isUnsupported } from '../ops/op-def.js';
 import { freshIds, withNodes } from '../passes/rewrite.js';
-import { PENDING_INT8 } from './pending-support.js';
 import { type ActivationQuant, sameQuant } from './quant-params.js';
 
 /** Activations (and constant operands beside them) that share one quantization. */
@@ -28,8 +27,6 @@ export interface SharedQuantization {
 /** Integer support of a node that legalise-tflite let through. */
 export function int8Support(node: Node): Int8Support<never> {
   const { int8 } = opDef(node.kind);
-  const pending = PENDING_INT8[node.kind];
-  if (isUnsupported(int8) && pending) return pending;
   if (isUnsupported(int8)) throw new Error(`"${node.id}" (${node.kind}) is not legalised: ${int8.unsupported}`);
   return int8;
 }

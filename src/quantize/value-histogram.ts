@@ -8,15 +8,18 @@ export class ValueHistogram {
   max = Number.NEGATIVE_INFINITY;
   /** Values that are exactly zero: the most frequent value after relu, and always represented exactly. */
   zeros = 0;
-  /** All values, the zeros included. */
+  /** All values that were counted, the zeros included. */
   count = 0;
   /** Counts of the non-zero values: bin i holds (i − BINS_PER_SIDE) · width ≤ v < (i + 1 − BINS_PER_SIDE) · width. */
-  readonly bins = new Float64Array(2 * BINS_PER_SIDE);
+  readonly bins = new Uint32Array(2 * BINS_PER_SIDE);
   /** A power of two; 0 while only zeros were seen. */
   width = 0;
 
-  /** Values that are not finite are a defect of the network and are left out of the histogram; the bounds show them. */
-  add(values: Float32Array): void {
+  /**
+   * Values that are not finite are a defect of the network; the bounds show them.
+   * @param stride every stride-th value goes into the histogram; the bounds are of all
+   */
+  add(values: Float32Array, stride = 1): void {
     let min = this.min;
     let max = this.max;
     for (let i = 0; i < values.length; i++) {
@@ -26,16 +29,17 @@ export class ValueHistogram {
     }
     this.min = min;
     this.max = max;
-    this.count += values.length;
+    const counted = Math.ceil(values.length / stride);
+    this.count += counted;
     this.#fit(Math.max(Math.abs(min), Math.abs(max)));
     if (this.width === 0) {
-      this.zeros += values.length;
+      this.zeros += counted;
       return;
     }
     const { bins } = this;
     const perWidth = 1 / this.width;
     let zeros = 0;
-    for (let i = 0; i < values.length; i++) {
+    for (let i = 0; i < values.length; i += stride) {
       const v = values[i] as number;
       if (v === 0) zeros++;
       else {
