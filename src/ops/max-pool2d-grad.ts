@@ -2,7 +2,7 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import { elementCount, sameShape, type TensorType } from '../ir/graph.js';
 import { dims4, requireInputs, shapeError } from './checks.js';
 import { GRADIENT_ONLY, type OpDef, type RefTensor, unsupported } from './op-def.js';
-import { inferPool, onnxPoolAttrs, type PoolAttrs, windowRange } from './pooling.js';
+import { inferPool, onnxMaxPoolAttrs, type PoolAttrs, windowRange } from './pooling.js';
 import { cropSpatial, foldTaps, openWindows, slideTap, type Tap } from './taps.js';
 
 /**
@@ -60,7 +60,7 @@ export const maxPool2dGrad: OpDef<PoolAttrs> = {
     const count = elementCount(e.inputType(0).shape);
     const windows = elementCount(e.inputType(2).shape);
     // Indices point into the whole flattened NCHW tensor, batch and channel included; the first maximum wins.
-    const [, indices] = e.addMulti('MaxPool', [e.input(0)], 2, onnxPoolAttrs(attrs)) as [string, string];
+    const [, indices] = e.addMulti('MaxPool', [e.input(0)], 2, onnxMaxPoolAttrs(attrs)) as [string, string];
     const zeros = e.add('Expand', [e.floats([1], Float32Array.of(0)), e.int64s([count])]);
     const scattered = e.add(
       'ScatterElements',

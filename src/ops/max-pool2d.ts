@@ -2,7 +2,7 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import { dims4 } from './checks.js';
 import { prepareInt8MaxPool } from './int8-windows.js';
 import { LATER, type OpDef, type RefTensor, type Tfjs } from './op-def.js';
-import { decodePool, encodePool, inferPool, onnxPoolAttrs, type PoolAttrs, windowRange } from './pooling.js';
+import { decodePool, encodePool, inferPool, onnxMaxPoolAttrs, type PoolAttrs, windowRange } from './pooling.js';
 import { padSpatial } from './taps.js';
 import { windowToTfGraph } from './tf-graph.js';
 import { classifyPads } from './window.js';
@@ -50,7 +50,7 @@ export const maxPool2d: OpDef<PoolAttrs> = {
     ];
   },
 
-  toOnnx: (e, attrs) => [e.add('MaxPool', [e.input(0)], onnxPoolAttrs(attrs))],
+  toOnnx: (e, attrs) => [e.add('MaxPool', [e.input(0)], onnxMaxPoolAttrs(attrs))],
   toTfjs: (tf, [x], attrs) => [maxPoolToTfjs(tf, x as tfjs.Tensor4D, attrs)],
 
   toTfjsGraph(e, attrs) {

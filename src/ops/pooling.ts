@@ -45,6 +45,17 @@ export function onnxPoolAttrs({ kernelSize, strides, pads }: PoolAttrs): Record<
   return { kernel_shape: { ints: kernelSize }, strides: { ints: strides }, pads: onnxPads(pads) };
 }
 
+/**
+ * Of MaxPool: padding of zero is said with auto_pad. onnxruntime 1.30 (its PadFusion) moves a Pad with zeros in front of a
+ * MaxPool into `pads`, which stand for the lowest value; with auto_pad it leaves both alone.
+ */
+export function onnxMaxPoolAttrs(attrs: PoolAttrs): Record<string, OnnxAttr> {
+  const { pads, ...window } = onnxPoolAttrs(attrs);
+  return attrs.pads.every((p) => p === 0)
+    ? { ...window, auto_pad: { string: 'VALID' } }
+    : { ...window, pads: pads as OnnxAttr };
+}
+
 /** Decoder of MAX_POOL_2D and AVERAGE_POOL_2D. */
 export function decodePool(kind: 'max_pool2d' | 'avg_pool2d'): TfliteDecode {
   return (op, sink) => {
