@@ -15,7 +15,6 @@ import {
   type Rescaling,
   refuseInt8,
   rescale,
-  rescaling,
   weightQuant,
 } from './int8-operands.js';
 import { prepareProducts, type Segment } from './int8-products.js';
@@ -142,9 +141,10 @@ export function prepareInt8Conv2d(operands: Int8Operands<ConvAttributes>): Int8K
 }
 
 /**
- * dense: weights [O, I]. Per tensor the product of the two scales is taken in float32 and a zero point of the weights counts;
- * per channel all is as in a convolution.
- * Source: micro/kernels/fully_connected_common.cc, reference/integer_ops/fully_connected.h.
+ * dense: weights [O, I]; per tensor a zero point of the weights counts.
+ * Sources: micro/kernels/fully_connected_common.cc, reference/integer_ops/fully_connected.h. Per tensor, TFLite and older
+ * TFLite-Micro multiply the two scales in float32 (GetQuantizedConvolutionMultipler); the wheel of 2026-10 does it in float64,
+ * as for channels. That moves a result only where it is a tie but for the last bits of the multiplier.
  * @throws IsplitError E_INT8_UNSUPPORTED
  */
 export function prepareInt8Dense(operands: Int8Operands<Fusable>): Int8Kernel {
@@ -163,21 +163,13 @@ export function prepareInt8Dense(operands: Int8Operands<Fusable>): Int8Kernel {
     segments: [{ offset: 0, length: taps }],
     origins: Int32Array.from({ length: values.length / taps }, (_, i) => i * taps),
     bias: foldZeroPoint(bias, weights, zeroPoint),
-    rescaling: perTensor ? denseRescaling(operands, bias.length) : prepared.rescaling,
+    rescaling: prepared.rescaling,
   });
   return (inputs, outputs) => {
     const x = inputs[0] as Int8Array;
     for (let i = 0; i < values.length; i++) values[i] = x[i] as number;
     multiply(values, outputs[0] as Int8Array);
   };
-}
-
-/** Source: GetQuantizedConvolutionMultipler in kernels/kernel_util.cc. */
-function denseRescaling({ inputs, outputs, attrs }: Int8Operands<Fusable>, channels: number): Rescaling {
-  const input = activationQuant(inputs[0]);
-  const output = activationQuant(outputs[0]);
-  const scale = (inputs[1] as Tensor).quant?.scale[0] as number;
-  return rescaling(channels, () => Math.fround(input.scale * scale) / output.scale, output, attrs.activation);
 }
 
 /** depthwise_conv2d: filter [1, kh, kw, C·m]. @throws IsplitError E_INT8_UNSUPPORTED */

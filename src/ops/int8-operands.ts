@@ -104,7 +104,7 @@ export interface Rescaling {
 }
 
 /**
- * Rescaling of a convolution; the product of the scales is taken in float64.
+ * Rescaling of a convolution or dense layer; the product of the scales is taken in float64.
  * Source: PopulateConvolutionQuantizationParams in kernels/kernel_util.cc.
  */
 export function convolutionRescaling(
@@ -114,24 +114,11 @@ export function convolutionRescaling(
   channels: number,
   activation: FusedActivation | undefined,
 ): Rescaling {
-  return rescaling(
-    channels,
-    (c) => (input.scale * (weights.scale[weights.scale.length === 1 ? 0 : c] as number)) / output.scale,
-    output,
-    activation,
-  );
-}
-
-export function rescaling(
-  channels: number,
-  factor: (channel: number) => number,
-  output: PerTensor,
-  activation: FusedActivation | undefined,
-): Rescaling {
   const multipliers = new Int32Array(channels);
   const shifts = new Int32Array(channels);
   for (let c = 0; c < channels; c++) {
-    const { multiplier, shift } = quantizeMultiplier(factor(c));
+    const scale = weights.scale[weights.scale.length === 1 ? 0 : c] as number;
+    const { multiplier, shift } = quantizeMultiplier((input.scale * scale) / output.scale);
     multipliers[c] = multiplier;
     shifts[c] = shift;
   }
