@@ -113,12 +113,14 @@ async function runInThreads(
   return new Int8Array(job.outputs).slice();
 }
 
-/** Beside this file, compiled or not: from the sources a thread needs the loader that tests and scripts run under. */
+/** Beside this file, compiled or not: in a working copy a thread registers the loader that tests and scripts run under. */
 function startWorker(job: RecordJob): Worker {
   const here = import.meta.url;
   if (!here.endsWith('.ts')) return new Worker(new URL('./run-records-worker.js', here), { workerData: job });
-  const loader = pathToFileURL(createRequire(here).resolve('tsx')).href;
-  return new Worker(new URL('./run-records-worker.ts', here), { workerData: job, execArgv: ['--import', loader] });
+  const loader = new URL('./index.mjs', pathToFileURL(createRequire(here).resolve('tsx/esm/api'))).href;
+  const source = new URL('./run-records-worker.ts', here).href;
+  const code = `import(${JSON.stringify(loader)}).then(({ register }) => { register(); return import(${JSON.stringify(source)}); });`;
+  return new Worker(code, { workerData: job, eval: true });
 }
 
 function awaitWorker(worker: Worker, onDone: (records: number) => void, ctx: RunContext): Promise<void> {
