@@ -248,8 +248,6 @@ export type { QuantParams };
 
 /** Reasons shared by the hooks that later work fills in. */
 export const LATER = {
-  encode: unsupported('the TFLite writer comes with `build`'),
-  int8: unsupported('the int8 executor comes with `build`'),
   emitC: unsupported('plain C comes with `codegen`'),
 } as const;
 

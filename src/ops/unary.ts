@@ -18,6 +18,7 @@ import {
   type TfliteOperator,
   type TfliteSink,
   type Unsupported,
+  unsupported,
 } from './op-def.js';
 
 /** The parts in which element-wise ops of one input differ. */
@@ -42,6 +43,8 @@ export interface UnarySpec<A> {
   readonly notInHeads?: Unsupported;
 }
 
+const LEFT_OUT = unsupported('the op says nothing about it');
+
 /** An op that maps every element of its only input on its own; shape and dtype stay. */
 export function defineUnary<A = Attrs>(spec: UnarySpec<A>): OpDef<A> {
   return {
@@ -63,8 +66,8 @@ export function defineUnary<A = Attrs>(spec: UnarySpec<A>): OpDef<A> {
     toOnnx: (e, attrs) => [spec.toOnnx(e, e.input(0), attrs)],
     toTfjs: (tf, [x], attrs) => [spec.toTfjs(tf, x as tfjs.Tensor, attrs)],
     toTfjsGraph: (e, attrs) => [spec.toTfjsGraph(e, e.input(0), attrs)],
-    tflite: { decode: spec.decode, encode: spec.encode ?? spec.notInHeads ?? LATER.encode },
-    int8: spec.int8 ?? spec.notInHeads ?? LATER.int8,
+    tflite: { decode: spec.decode, encode: spec.encode ?? spec.notInHeads ?? LEFT_OUT },
+    int8: spec.int8 ?? spec.notInHeads ?? LEFT_OUT,
     emitC: spec.notInHeads ?? LATER.emitC,
     edgeTpu: spec.edgeTpu,
   };
