@@ -80,3 +80,22 @@ export class SampleKeeper {
     return this.#kept;
   }
 }
+
+/** Samples of one run; more than `count` are in it when it was filled up. */
+export interface SampleBatch {
+  readonly inputs: Float32Array;
+  readonly count: number;
+}
+
+/** Samples joined to batches of one size; the last is filled up with its first sample. */
+export function joinSamples(samples: readonly Float32Array[], size: number): SampleBatch[] {
+  const batches: SampleBatch[] = [];
+  for (let at = 0; at < samples.length; at += size) {
+    const part = samples.slice(at, at + size);
+    const elements = (part[0] as Float32Array).length;
+    const inputs = new Float32Array(size * elements);
+    for (let i = 0; i < size; i++) inputs.set(part[i] ?? (part[0] as Float32Array), i * elements);
+    batches.push({ inputs, count: part.length });
+  }
+  return batches;
+}

@@ -3,6 +3,7 @@ import type { Engine } from '../engines/engine.js';
 import { elementCount, type Graph, tensorOf } from '../ir/graph.js';
 import { producers } from '../ir/walk.js';
 import { setBatch } from '../passes/set-batch.js';
+import { joinSamples, type SampleBatch } from './calibration-samples.js';
 import type { LowerOptions, QuantMap } from './lower.js';
 import type { SharedQuantization } from './shared-quantization.js';
 import { type Simulation, simulateInt8 } from './simulate.js';
@@ -20,28 +21,10 @@ export function judgedTensors(graph: Graph): string[] {
   return [...new Set(ids)];
 }
 
-interface Batch {
-  readonly inputs: Float32Array;
-  readonly count: number;
-}
-
-/** Samples joined to batches of one size; the last is filled up with its first sample. */
-export function joinSamples(samples: readonly Float32Array[], size: number): Batch[] {
-  const batches: Batch[] = [];
-  for (let at = 0; at < samples.length; at += size) {
-    const part = samples.slice(at, at + size);
-    const elements = (part[0] as Float32Array).length;
-    const inputs = new Float32Array(size * elements);
-    for (let i = 0; i < size; i++) inputs.set(part[i] ?? (part[0] as Float32Array), i * elements);
-    batches.push({ inputs, count: part.length });
-  }
-  return batches;
-}
-
 /** What the float network gives for the kept samples: what every quantization of it is held against. */
 export interface Reference {
   readonly taps: readonly string[];
-  readonly batches: readonly (Batch & { readonly expected: Readonly<Record<string, Float32Array>> })[];
+  readonly batches: readonly (SampleBatch & { readonly expected: Readonly<Record<string, Float32Array>> })[];
   readonly batchSize: number;
 }
 

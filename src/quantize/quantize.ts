@@ -9,12 +9,14 @@ import { correctBiases } from './correct-bias.js';
 import { equalise, findEqualisablePairs } from './equalise.js';
 import { groupCandidates } from './group-candidates.js';
 import { lowerGraph, type QuantMap, quantizedIds } from './lower.js';
+import { measureTensors } from './measure-error.js';
 import { type Observation, observeActivations } from './observe.js';
 import { createErrorMeter, type MeasuredError, type Reference, runReferenceNetwork } from './output-error.js';
 import type { ActivationQuant } from './quant-params.js';
 import { type QuantizedModel, type QuantizeRequest, RANGE_METHODS, type RangeMethod } from './quantized-model.js';
 import { type GroupChoice, quantsOf, searchRanges } from './search-ranges.js';
 import { type QuantGroup, type SharedQuantization, shareQuantization } from './shared-quantization.js';
+import { writeReport } from './write-report.js';
 
 /** Samples kept for the measurements that need them again. */
 const KEPT_SAMPLES = 64;
@@ -29,20 +31,21 @@ export async function quantizeGraph(request: QuantizeRequest, ctx: RunContext): 
   best = await withChosenRanges(best, request, ctx);
   const lowered = lowerGraph(best.shared.graph, best.quants, request);
   verifyGraph(lowered.graph, SHAPES);
-  return {
-    graph: lowered.graph,
-    float: best.float,
-    report: {
-      samples: best.observation.samples,
-      perChannelDense: request.perChannelDense,
-      equalised: best.equalised,
-      biasCorrected: best.biasCorrected,
-      tensors: [],
-      worst: [],
-      outputSqnrDb: null,
-      warnings: lowered.warnings,
-    },
-  };
+  const { shared, observation, chosen, equalised, biasCorrected, float } = best;
+  const { engine, threads, perChannelDense } = request;
+  const { tensors } = await measureTensors(float, lowered.graph, observation.kept, engine, threads, ctx);
+  const report = writeReport({
+    samples: observation.samples,
+    perChannelDense,
+    equalised,
+    biasCorrected,
+    shared,
+    chosen,
+    histograms: observation.histograms,
+    measured: tensors,
+    warnings: lowered.warnings,
+  });
+  return { graph: lowered.graph, float, report };
 }
 
 /** A way to quantize the network, with the error it was measured to have. */
