@@ -7,15 +7,11 @@ import type { CompiledGraph, CompileOptions, Engine, Values } from './engine.js'
 
 type Ort = typeof import('onnxruntime-node');
 
-/**
- * The default engine: the whole graph as one onnxruntime session.
- * @throws IsplitError E_ENGINE_MISSING when onnxruntime-node cannot be loaded
- */
-export async function createOnnxEngine(): Promise<Engine> {
-  let ort: Ort;
+/** onnxruntime-node, loaded when it is first needed. @throws IsplitError E_ENGINE_MISSING */
+export async function loadOnnxruntime(): Promise<Ort> {
   try {
     const loaded = await import('onnxruntime-node');
-    ort = (loaded as { default?: Ort }).default ?? loaded;
+    return (loaded as { default?: Ort }).default ?? loaded;
   } catch (cause) {
     fail(
       'E_ENGINE_MISSING',
@@ -24,6 +20,27 @@ export async function createOnnxEngine(): Promise<Engine> {
       'Set ONNXRUNTIME_NODE_INSTALL=skip and run npm install again, or use --engine tfjs.',
     );
   }
+}
+
+/** How sessions run; results are the same for every graph of a process. */
+export function sessionOptions(threads: number | undefined, optimise = true): InferenceSession.SessionOptions {
+  return {
+    graphOptimizationLevel: optimise ? 'all' : 'basic',
+    intraOpNumThreads: threads ?? availableParallelism(),
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    // Waiting threads sleep: spinning ones take the cores from other programs and, on a busy machine, from each other.
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
+    logSeverityLevel: 3,
+  };
+}
+
+/**
+ * The default engine: the whole graph as one onnxruntime session.
+ * @throws IsplitError E_ENGINE_MISSING when onnxruntime-node cannot be loaded
+ */
+export async function createOnnxEngine(): Promise<Engine> {
+  const ort = await loadOnnxruntime();
   const version = (ort.env as { versions?: { node?: string } }).versions?.node ?? '';
   return {
     id: 'onnx',
@@ -35,15 +52,7 @@ export async function createOnnxEngine(): Promise<Engine> {
 async function compileOnnx(ort: Ort, graph: Graph, options: CompileOptions = {}): Promise<CompiledGraph> {
   let session: InferenceSession;
   try {
-    session = await ort.InferenceSession.create(writeOnnx(graph), {
-      graphOptimizationLevel: options.optimise === false ? 'basic' : 'all',
-      intraOpNumThreads: options.threads ?? availableParallelism(),
-      interOpNumThreads: 1,
-      executionMode: 'sequential',
-      // Waiting threads sleep: spinning ones take the cores from other programs and, on a busy machine, from each other.
-      extra: { session: { intra_op: { allow_spinning: '0' } } },
-      logSeverityLevel: 3,
-    });
+    session = await ort.InferenceSession.create(writeOnnx(graph), sessionOptions(options.threads, options.optimise));
   } catch (cause) {
     if (cause instanceof Error && cause.name === 'IsplitError') throw cause;
     fail('E_ENGINE', `onnxruntime cannot load the graph "${graph.name}": ${messageOf(cause)}`, {

@@ -9,10 +9,11 @@ import { type InputQuantization, type Int8Map, makeInt8Map } from '../preprocess
 import { inputElements, type PreprocessSpec } from '../preprocess/spec.js';
 import { runRecords } from '../quantize/run-records.js';
 import { BatchRunner } from './batch-runner.js';
-import { type ClassRule, chooseClass, classRule } from './choose-class.js';
+import { type ClassRule, chooseClass, classRule, classRuleOf } from './choose-class.js';
 import type { Evaluation, Prediction } from './evaluation.js';
 import { quantizeSamples } from './quantize-samples.js';
 import { tally } from './tally.js';
+import { dequantizeWire } from './wire-values.js';
 
 /** Samples are read in pieces of about so many bytes of float32 input. */
 const PIECE_BYTES = 64 * 1024 * 1024;
@@ -23,19 +24,27 @@ export interface SplitUnderTest {
   readonly splitId: string;
   /** int8, outputs in the order of `wire`; absent when the cut is the input: the quantized input itself is sent. */
   readonly head?: Graph;
-  /** float32, inputs in the order of `wire`; absent when the cut is the output: everything runs on the device. */
+  /** float32, inputs in the order of `wire`; absent when the cut is the output, or when there is a gateway. */
   readonly tail?: Graph;
+  /** The tail as it was built: class scores from wire bytes. Default: `tail` in the engine, behind dequantizing. */
+  readonly gateway?: Gateway;
   readonly wire: readonly WireTensor[];
   /** Quantization of the input. */
   readonly input: InputQuantization;
   readonly preprocessing: PreprocessSpec;
   /** The whole float32 network; absent when it could not be found. */
   readonly full?: Graph;
-  /** The float32 head; default: the part of `full` before the wire tensors. */
+  /** The float32 head before `tail`; default: the part of `full` before the wire tensors. */
   readonly headFloat?: Graph;
   /** Default: class numbers. */
   readonly classNames?: readonly string[];
 }
+
+/**
+ * @param sent `count` records of wire bytes, each its wire tensors one after the other
+ * @returns `count` rows of class scores
+ */
+export type Gateway = (sent: Int8Array, count: number) => Promise<Float32Array>;
 
 export interface EvaluateOptions {
   readonly engine: Engine;
@@ -64,7 +73,7 @@ export async function evaluateSplit(
   if (dataset.count === 0)
     fail('E_DATA_EMPTY', 'there are no samples to evaluate on', {}, 'Check --test-data and --samples.');
   const description = dataset.describe();
-  const rule = classRule(split.full ?? split.tail ?? (split.head as Graph));
+  const rule = chooseRule(split);
   const runner = await SplitRunner.create(split, rule, options);
   const predictions: Prediction[] = [];
   const report = (): void =>
@@ -95,6 +104,27 @@ export async function evaluateSplit(
   return { evaluation: tally(subject, predictions), predictions };
 }
 
+function chooseRule({ full, tail, gateway, head, classNames }: SplitUnderTest): ClassRule {
+  const graph = full ?? tail ?? (gateway ? undefined : head);
+  return graph ? classRule(graph) : classRuleOf(classNames?.length ?? 0);
+}
+
+/** What the engine runs. */
+interface FloatGraphs {
+  readonly full?: Graph | undefined;
+  /** Float head and tail; both absent when the split is the whole network on one side. */
+  readonly head?: Graph | undefined;
+  readonly tail?: Graph | undefined;
+}
+
+function chooseFloatGraphs({ full, head, tail, headFloat, wire }: SplitUnderTest): FloatGraphs {
+  const ids = wire.map(({ id }) => id);
+  const atAnEnd = !head || ids.every((id) => full?.outputs.includes(id));
+  if (!full || atAnEnd) return { full, tail };
+  const parts = headFloat && tail ? { head: headFloat, tail } : partitionGraph(full, ids);
+  return { full, head: parts.head, tail: tail ?? parts.tail };
+}
+
 /** Runs the variants of one split over batches. */
 class SplitRunner {
   readonly #split: SplitUnderTest;
@@ -108,22 +138,20 @@ class SplitRunner {
   private constructor(
     split: SplitUnderTest,
     rule: ClassRule,
-    runners: { full?: BatchRunner | undefined; headFloat?: BatchRunner | undefined; tail?: BatchRunner | undefined },
+    runners: Readonly<Record<keyof FloatGraphs, BatchRunner | undefined>>,
     threads: number | undefined,
   ) {
     this.#split = split;
     this.#rule = rule;
     this.#map = makeInt8Map(split.preprocessing, split.input);
     this.#full = runners.full;
-    this.#headFloat = runners.headFloat;
+    this.#headFloat = runners.head;
     this.#tail = runners.tail;
     this.#threads = threads;
   }
 
   static async create(split: SplitUnderTest, rule: ClassRule, options: EvaluateOptions): Promise<SplitRunner> {
-    const { full, tail } = split;
-    const ids = split.wire.map((wire) => wire.id);
-    const headFloat = split.headFloat ?? (full && tail && split.head ? partitionGraph(full, ids).head : undefined);
+    const graphs = chooseFloatGraphs(split);
     const threads = options.threads === undefined ? {} : { threads: options.threads };
     const compiled: BatchRunner[] = [];
     const compile = async (graph: Graph | undefined): Promise<BatchRunner | undefined> => {
@@ -133,7 +161,11 @@ class SplitRunner {
       return runner;
     };
     try {
-      const runners = { full: await compile(full), headFloat: await compile(headFloat), tail: await compile(tail) };
+      const runners = {
+        full: await compile(graphs.full),
+        head: await compile(graphs.head),
+        tail: await compile(graphs.tail),
+      };
       return new SplitRunner(split, rule, runners, options.threads);
     } catch (error) {
       await Promise.all(compiled.map((runner) => runner.dispose()));
@@ -161,21 +193,22 @@ class SplitRunner {
     }));
   }
 
-  /** tail(head(x)) in float32; without a tail the head is the whole network. */
+  /** tail(head(x)) in float32; with everything on one side the split is the whole network. */
   async #runFloat(batch: SampleBatch, full: readonly number[]): Promise<readonly number[]> {
-    if (!this.#tail) return full;
-    const wire = this.#headFloat ? await this.#headFloat.run([batch.inputs], batch.count) : [batch.inputs];
+    if (!this.#tail || !this.#headFloat) return full;
+    const wire = await this.#headFloat.run([batch.inputs], batch.count);
     return this.#classes((await this.#tail.run(wire, batch.count))[0] as Float32Array, batch.count);
   }
 
   async #runInt8(batch: SampleBatch, ctx: RunContext): Promise<number[]> {
     const { count } = batch;
+    const { head, wire, gateway } = this.#split;
     const input = quantizeSamples(batch, this.#map, this.#split.input);
-    const { head, wire } = this.#split;
     const threads = this.#threads === undefined ? {} : { threads: this.#threads };
     // Progress is told in samples, a piece at a time.
     const stoppable = ctx.signal ? { ctx: { signal: ctx.signal } } : {};
     const sent = head ? await runRecords(head, input, count, { ...threads, ...stoppable }) : input;
+    if (gateway) return this.#classes(await gateway(sent, count), count);
     const received = dequantizeWire(sent, count, wire);
     const scores = this.#tail ? await this.#tail.run(received, count) : received;
     return this.#classes(scores[0] as Float32Array, count);
@@ -190,30 +223,13 @@ class SplitRunner {
         'Check the weights, and that the samples are those the network takes.',
       );
     }
-    return Array.from({ length: count }, (_, i) => chooseClass(scores, i, this.#rule));
+    const width = scores.length / count;
+    return Array.from({ length: count }, (_, i) => chooseClass(scores, i, width, this.#rule));
   }
 }
 
-/**
- * What the tail gets: per wire tensor all records, real = scale · (q − zeroPoint) rounded to float32.
- * @param sent records one after the other, each its wire tensors one after the other
- */
-export function dequantizeWire(sent: Int8Array, count: number, wire: readonly WireTensor[]): Float32Array[] {
-  const recordBytes = wire.reduce((sum, tensor) => sum + tensor.bytes, 0);
-  let start = 0;
-  return wire.map(({ bytes, scale, zeroPoint }) => {
-    const values = new Float32Array(count * bytes);
-    for (let i = 0, at = 0; i < count; i++) {
-      const from = i * recordBytes + start;
-      for (let k = 0; k < bytes; k++) values[at++] = scale * ((sent[from + k] as number) - zeroPoint);
-    }
-    start += bytes;
-    return values;
-  });
-}
-
 /** Head, wire and tail must fit together: a mixed-up folder gives an error and not an accuracy. */
-function checkSplit({ head, tail, wire, full }: SplitUnderTest): void {
+function checkSplit({ head, tail, gateway, wire, full }: SplitUnderTest): void {
   const sizes = (graph: Graph, ids: readonly string[]): string =>
     ids.map((id) => elementCount(tensorOf(graph, id).shape)).join('+');
   const crossing = wire.map((tensor) => elementCount(tensor.shape)).join('+');
@@ -221,7 +237,7 @@ function checkSplit({ head, tail, wire, full }: SplitUnderTest): void {
     fail('E_GRAPH_INVALID', `${what} has ${has} values, the wire ${crossing}`, { [what]: has, wire: crossing });
   if (head && sizes(head, head.outputs) !== crossing) mismatch('head', sizes(head, head.outputs));
   if (tail && sizes(tail, tail.inputs) !== crossing) mismatch('tail', sizes(tail, tail.inputs));
-  if (!head && !tail) fail('E_GRAPH_INVALID', 'a split needs a head or a tail', {});
+  if (!head && !tail && !gateway) fail('E_GRAPH_INVALID', 'a split needs a head or a tail', {});
   if (full && full.inputs.length !== 1) {
     fail('E_GRAPH_INVALID', `the network has ${full.inputs.length} inputs; samples feed one`, { inputs: full.inputs });
   }

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { readModel } from '../../converters/index.js';
 import { type BuiltFolder, openBuiltFolder } from '../artifact/built-folder.js';
-import type { ArtifactManifest } from '../artifact/manifest.js';
+import type { ArtifactManifest, WireTensor } from '../artifact/manifest.js';
 import { readSourceHints } from '../artifact/source-hints.js';
 import { writeFilesAtomically } from '../artifact/write-files.js';
 import type { RunContext } from '../core/context.js';
@@ -9,16 +9,19 @@ import { fail, IsplitError } from '../core/errors.js';
 import type { Dataset } from '../data/dataset.js';
 import { type DatasetOptions, openDataset } from '../data/open-dataset.js';
 import { createEngine, type EngineChoice } from '../engines/index.js';
+import { type OnnxFile, openOnnxFile } from '../engines/onnx-file.js';
 import { type EvaluatedSplit, evaluateSplit, type SplitUnderTest } from '../evaluate/evaluate-split.js';
 import type { Prediction } from '../evaluate/evaluation.js';
 import { formatPredictions } from '../evaluate/predictions-csv.js';
+import { splitWire } from '../evaluate/wire-values.js';
 import type { Graph } from '../ir/graph.js';
-import { dequantizeGraph, isQuantized } from '../passes/dequantize-graph.js';
-import { normaliseGraph } from '../passes/normalise.js';
 import { openModel } from './open-model.js';
 
 export const HEAD_FILE = 'head.tflite';
-export const TAIL_FILE = 'tail.onnx';
+const TAIL_FILE = 'tail.onnx';
+
+/** Records in one run of the tail, at most. */
+const TAIL_BATCH = 64;
 
 export interface EvaluateBuildOptions extends Omit<DatasetOptions, 'classCount' | 'classNames' | 'labelsRequired'> {
   readonly testData: string;
@@ -43,33 +46,60 @@ export async function evaluateBuild(
   const full = await findFloatModel(built, options, ctx);
   const dataset = await openTestData(built.manifest, options, ctx);
   const engine = await createEngine(options.engine ?? 'onnx');
-  const split = { ...(await openSplit(built, ctx)), ...(full ? { full } : {}) };
   const threads = options.threads === undefined ? {} : { threads: options.threads };
-  const result = await evaluateSplit(split, dataset, { engine, ...threads }, ctx);
-  if (result.evaluation.data.sha256 === built.manifest.calibration.data.sha256) {
-    ctx.onWarning?.(
-      'these are the samples that the head was calibrated on: accuracy on them says little about new ones',
-    );
+  const tail = await openOnnxFile(TAIL_FILE, built.bytesOf(TAIL_FILE), threads);
+  try {
+    const split = { ...(await openSplit(built, tail, ctx)), ...(full ? { full } : {}) };
+    const result = await evaluateSplit(split, dataset, { engine, ...threads }, ctx);
+    if (result.evaluation.data.sha256 === built.manifest.calibration.data.sha256) {
+      const what = 'these are the samples that the head was calibrated on';
+      ctx.onWarning?.(`${what}: accuracy on them says little about new ones`);
+    }
+    return result;
+  } finally {
+    await tail.dispose();
   }
-  return result;
 }
 
-/** Head and tail of a built folder as the device and the gateway run them. @throws IsplitError E_FOLDER_CHANGED, E_MODEL_* */
-export async function openSplit(built: BuiltFolder, ctx: RunContext = {}): Promise<SplitUnderTest> {
+/** Head and tail of a built folder, as the device and the gateway run them. */
+async function openSplit(built: BuiltFolder, tail: OnnxFile, ctx: RunContext): Promise<SplitUnderTest> {
   const { manifest } = built;
-  const head = built.has(HEAD_FILE) ? await readGraph(built, HEAD_FILE, ctx) : undefined;
-  const tail = built.has(TAIL_FILE) ? await readTail(built, ctx) : undefined;
   return {
     splitId: manifest.splitId,
+    ...(built.has(HEAD_FILE) ? { head: await readGraph(built, HEAD_FILE, ctx) } : {}),
+    gateway: (sent, count) => runTail(tail, manifest.wire, sent, count),
     wire: manifest.wire,
     input: manifest.input,
     preprocessing: manifest.preprocessing,
     classNames: manifest.classes,
-    ...(head ? { head } : {}),
-    ...(tail ? { tail } : {}),
   };
 }
 
+/** Class scores from wire bytes by the file itself; a few records at a time, so that memory stays bounded. */
+async function runTail(
+  tail: OnnxFile,
+  wire: readonly WireTensor[],
+  sent: Int8Array,
+  count: number,
+): Promise<Float32Array> {
+  const recordBytes = sent.length / count;
+  const pieces: Float32Array[] = [];
+  for (let from = 0; from < count; from += TAIL_BATCH) {
+    const rows = Math.min(TAIL_BATCH, count - from);
+    const piece = sent.subarray(from * recordBytes, (from + rows) * recordBytes);
+    const feeds = splitWire(piece, rows, wire).map((data, i) => ({ data, shape: [rows, ...(wire[i]?.shape ?? [])] }));
+    pieces.push((await tail.run(feeds))[0] as Float32Array);
+  }
+  const scores = new Float32Array(pieces.reduce((n, piece) => n + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    scores.set(piece, at);
+    at += piece.length;
+  }
+  return scores;
+}
+
+/** A model of the folder as a graph. */
 export async function readGraph(built: BuiltFolder, name: string, ctx: RunContext): Promise<Graph> {
   const sibling = (wanted: string): Promise<Uint8Array> =>
     fail('E_MODEL_READ', `${name} names "${wanted}", but models of a build stand alone`, {
@@ -79,19 +109,8 @@ export async function readGraph(built: BuiltFolder, name: string, ctx: RunContex
   return (await readModel({ name, bytes: built.bytesOf(name), sibling }, ctx)).graph;
 }
 
-/** The float tail behind the wire: undefined when it only dequantizes, because everything runs on the device. */
-async function readTail(built: BuiltFolder, ctx: RunContext): Promise<Graph | undefined> {
-  const graph = await readGraph(built, TAIL_FILE, ctx);
-  const float = normaliseGraph(isQuantized(graph) ? dequantizeGraph(graph) : graph);
-  return float.nodes.length === 0 ? undefined : float;
-}
-
 /** Test data with the classes and the preprocessing of the build. Of a set that comes divided the test part is taken. */
-export function openTestData(
-  manifest: ArtifactManifest,
-  options: EvaluateBuildOptions,
-  ctx: RunContext,
-): Promise<Dataset> {
+function openTestData(manifest: ArtifactManifest, options: EvaluateBuildOptions, ctx: RunContext): Promise<Dataset> {
   const { testData, model, modelHint, engine, threads, ...rest } = options;
   return openDataset(
     testData,

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { fail, IsplitError } from '../../core/errors.js';
+import { formatCount } from '../../core/units.js';
 import { renderVerifyText } from '../../report/build-text.js';
 import { verifyBuild } from '../../sdk.js';
 import { defineCommand, runAction } from '../command.js';
@@ -18,10 +19,10 @@ export function verifyCommand(): Command {
   );
   command
     .argument('[dir]', 'folder that build left (default: that of isplit.json)')
-    .option('--data <path>', 'samples to compare on, labels not needed (default: seeded random inputs)')
+    .option('--data <path>', 'samples to compare on, labels not needed (default: those of selftest.bin)')
     .option('--part <name>', 'of a set that comes divided: train (default), validation or test')
     .option('--record-shape <H,W,C>', 'shape of raw records')
-    .option('--samples <n>', 'compare on so many samples (default: all of --data, or 20 random ones)')
+    .option('--samples <n>', 'compare on so many samples (default: all; beyond those of selftest.bin random ones)')
     .option('--seed <n>', 'seed of the drawing and of random inputs (default 0)');
   return command.action((dir: string | undefined, raw: RawOptions) =>
     runAction(raw, async ({ terminal, ctx }) => {
@@ -29,8 +30,12 @@ export function verifyCommand(): Command {
         dir ?? defaultFolder(readProjectFile()) ?? fail('E_USAGE', 'no folder was given', {}, 'isplit-edge verify DIR');
       const { data, part, recordShape, samples, seed } = readOptions(raw, undefined).analyze;
       try {
-        const report = await verifyBuild(folder, { data, part, recordShape, samples, seed }, ctx);
-        terminal.result(report, () => renderVerifyText(report, terminal.width));
+        const { report, files } = await verifyBuild(folder, { data, part, recordShape, samples, seed }, ctx);
+        terminal.result(
+          report,
+          () =>
+            `files       ${formatCount(files)} of ${formatCount(files)} as the manifest says\n${renderVerifyText(report, terminal.width)}`,
+        );
         return report.passed ? 0 : VERIFICATION_FAILED;
       } catch (error) {
         if (!(error instanceof IsplitError) || error.code !== 'E_FOLDER_CHANGED') throw error;
