@@ -56,13 +56,16 @@ const alias: Handler = (node, build) => {
 };
 
 export const ELEMENTWISE_OPS: Readonly<Record<string, Handler>> = {
+  Abs: unary('abs'),
   Add: binary('add'),
   AddN: addN,
   AddV2: binary('add'),
   AvgPool: pool('avg_pool2d'),
   Div: divide,
+  Exp: unary('exp'),
   Identity: alias,
   LeakyRelu: leakyRelu,
+  Log: unary('log'),
   MaxPool: pool('max_pool2d'),
   Mul: binary('mul'),
   RealDiv: divide,
@@ -70,6 +73,7 @@ export const ELEMENTWISE_OPS: Readonly<Record<string, Handler>> = {
   Relu6: unary('relu6'),
   Sigmoid: unary('sigmoid'),
   Softmax: softmax,
+  Sqrt: unary('sqrt'),
   StopGradient: alias,
   Sub: binary('sub'),
   Tanh: unary('tanh'),

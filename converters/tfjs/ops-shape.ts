@@ -65,6 +65,15 @@ const transpose: Handler = (node, build) => {
   return { tensor: addNode(build, node, 'transpose', [x], { perm: constantInts(build, node, 1, 'the permutation') }) };
 };
 
+const slice: Handler = (node, build) => {
+  const x = build.tensor(node, 0);
+  const { shape } = build.builder.type(x);
+  const begin = constantInts(build, node, 1, 'where it begins');
+  const size = constantInts(build, node, 2, 'its size');
+  if (begin[0] !== 0 || (size[0] !== -1 && size[0] !== shape[0])) node.refuse('slicing the batch is not supported');
+  return { tensor: addNode(build, node, 'slice', [x], { begin, size: [-1, ...size.slice(1)] }) };
+};
+
 const pad: Handler = (node, build) => {
   const x = build.tensor(node, 0);
   const paddings = constantInts(build, node, 1, 'the paddings');
@@ -176,6 +185,7 @@ export const SHAPE_OPS: Readonly<Record<string, Handler>> = {
   ResizeBilinear: resize('resize_bilinear'),
   ResizeNearestNeighbor: resize('resize_nearest'),
   Shape: shapeOf,
+  Slice: slice,
   Squeeze: squeeze,
   StridedSlice: stridedSlice,
   Sum: reduce('sum'),

@@ -13,6 +13,12 @@ import { elementCount, type Graph, tensorOf } from '../../src/ir/graph.js';
 
 export type Backend = 'cpu' | 'wasm' | 'tensorflow';
 
+/** Whether the optional package @tensorflow/tfjs-node works here. */
+export const hasTfjsNode = await importTfjsNode().then(
+  () => true,
+  () => false,
+);
+
 /** Loads tail-tfjs/ as a stranger would. Plain @tensorflow/tfjs-core and -converter; one backend at a time. */
 export async function loadTfjsTail(
   files: TfjsModelFiles,
