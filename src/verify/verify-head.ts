@@ -238,9 +238,15 @@ function firstOpFailure(compared: readonly ComparedOp[] | null): string | null {
 /** Why the runtime differs, when every op that differs alone does so by a defect it is known for. */
 function findDefect(runtime: Runtime, compared: readonly ComparedOp[], graph: Graph): string | undefined {
   const differing = compared.filter(({ comparison }) => comparison && comparison.equalBytes < comparison.bytes);
-  const explained = differing.map(({ op, outputs }) =>
-    runtime.defects?.find((defect) => defect.explains(op.alone.node, graph, outputs as Uint8Array)),
-  );
+  const explained = differing.map(({ op, outputs, comparison }) => {
+    const difference = {
+      node: op.alone.node,
+      graph,
+      outputs: outputs as Uint8Array,
+      maxLsb: (comparison as OpComparison).maxLsb,
+    };
+    return runtime.defects?.find((defect) => defect.explains(difference));
+  });
   const first = explained[0];
   if (!first || explained.includes(undefined)) return undefined;
   return `${first.message} ("${differing[0]?.op.alone.node.outputs[0]}")`;

@@ -2,10 +2,10 @@
 import { type Graph, type Node, type Tensor, tensorOf } from '../../ir/graph.js';
 import type { RuntimeDefect } from './runtime.js';
 
-/** TFLite before 2.16 or so. */
+/** TFLite before per-channel FULLY_CONNECTED (operator version 12). */
 export const perChannelDense: RuntimeDefect = {
   message: 'gives the zero point, since it does not know fully connected weights with a scale per channel',
-  explains(node, graph, outputs) {
+  explains({ node, graph, outputs }) {
     if (node.kind !== 'dense') return false;
     const scales = tensorOf(graph, node.inputs[1] as string).quant?.scale.length ?? 0;
     const zeroPoint = outputOf(graph, node).quant?.zeroPoint[0] ?? 0;
@@ -16,7 +16,7 @@ export const perChannelDense: RuntimeDefect = {
 /** TFLite 2.2's optimised int8 depthwise convolution clamps to int8 and not to the activation's range. */
 export const depthwiseActivation: RuntimeDefect = {
   message: 'leaves out the activation of int8 depthwise convolutions',
-  explains(node, graph) {
+  explains({ node, graph }) {
     if (node.kind !== 'depthwise_conv2d') return false;
     const { scale, zeroPoint } = outputOf(graph, node).quant ?? {};
     const activation = node.attrs.activation;
@@ -26,6 +26,12 @@ export const depthwiseActivation: RuntimeDefect = {
     // A clamp at the ends of int8 happens anyway.
     return low > -128 || Math.round(high) < 127;
   },
+};
+
+/** TFLite 2.2's int8 MEAN (reference_integer_ops::Mean) rescales the sum, rounds, divides by the count and rounds again. */
+export const meanRoundedTwice: RuntimeDefect = {
+  message: 'rounds a mean twice, off by one',
+  explains: ({ node, maxLsb }) => node.kind === 'mean' && maxLsb === 1,
 };
 
 function outputOf(graph: Graph, node: Node): Tensor {

@@ -31,12 +31,20 @@ export interface SessionOptions {
 
 export type Opened = RuntimeSession | { readonly missing: string };
 
+/** A node run alone whose outputs differ from ours. */
+export interface NodeDifference {
+  readonly node: Node;
+  readonly graph: Graph;
+  /** The runtime's, as raw bytes. */
+  readonly outputs: Uint8Array;
+  readonly maxLsb: number;
+}
+
 /** A known defect of a runtime. */
 export interface RuntimeDefect {
   /** What it does, as a predicate: `leaves out …`. */
   readonly message: string;
-  /** True when a node whose outputs differ from ours differs for this reason. `outputs` are the runtime's, as raw bytes. */
-  explains(node: Node, graph: Graph, outputs: Uint8Array): boolean;
+  explains(difference: NodeDifference): boolean;
 }
 
 /** A TensorFlow Lite runtime that a head can be compared with. */
