@@ -117,7 +117,10 @@ function unexpected(error: unknown): IsplitError {
 function describeError(error: IsplitError): string {
   const [first, ...rest] = error.all;
   const lines = [`error ${first?.code ?? error.code}  ${first?.message ?? error.message}`];
-  for (const problem of rest.slice(0, 20)) lines.push(`      ${problem.code}  ${problem.message}`);
+  for (const problem of rest.slice(0, 20)) {
+    // The same kind of trouble many times over: its code is said once.
+    lines.push(`      ${problem.code === first?.code ? '' : `${problem.code}  `}${problem.message}`);
+  }
   if (rest.length > 20) lines.push(`      … and ${rest.length - 20} more (all with --json)`);
   lines.push(`      ${error.remedy}`);
   return `${lines.join('\n')}\n`;
