@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { formatCount } from '../src/core/units.js';
+import type { BitExactEvidence, FileComparison } from './bit-exact-files.js';
 
 interface CountsEvidence {
   readonly oracle: Readonly<Record<string, string>>;
@@ -57,6 +58,11 @@ function table(head: readonly string[], rows: readonly (readonly (string | numbe
   return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
+function comparisonRow(file: FileComparison): (string | number)[] {
+  if ('refused' in file) return [file.name, '', '', 'TensorFlow Lite Micro does not run it'];
+  return [file.name, formatCount(file.records), formatCount(file.bytes), file.differing];
+}
+
 /** docs/evidence.md: every figure comes from docs/evidence/*.json, made by the command in its heading. */
 export function renderEvidencePage(): string {
   const accuracy = load<AccuracyEvidence>('fashion-cnn-accuracy');
@@ -65,6 +71,7 @@ export function renderEvidencePage(): string {
   const { links } = load<LinksEvidence>('two-links');
   const sampleCount = load<SampleCountEvidence>('sample-count');
   const fuzz = load<FuzzEvidence>('fuzz-readers');
+  const bitExact = load<BitExactEvidence>('bit-exact-files');
   const fuzzCodes = [...new Set(Object.values(fuzz.outcomes).flatMap((counts) => Object.keys(counts)))].sort();
   const fastest = Object.entries(links).map(([link, cuts]) => [link, cuts[0]?.id ?? ''] as const);
   return `# Measured
@@ -148,6 +155,13 @@ ${Object.entries(links)
       )}`,
   )
   .join('\n\n')}
+
+## int8 files, byte by byte
+
+\`npm run evidence -- bit-exact-files\` · our executor against outputs recorded from TensorFlow Lite Micro's C++ sources, and against its wheel
+(\`${bitExact.runtime}\`, reference kernels) on random records of every int8 file.
+
+${table(['file', 'records', 'bytes', 'differing'], [...bitExact.goldens, ...bitExact.files].map(comparisonRow))}
 
 ## Mutated model files
 

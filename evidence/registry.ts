@@ -3,6 +3,7 @@ import type { Evidence } from './evidence.js';
 
 export const EVIDENCE: Readonly<Record<string, () => Promise<Evidence>>> = {
   arena: async () => (await import('./arena.js')).arena,
+  'bit-exact-files': async () => (await import('./bit-exact-files.js')).bitExactFiles,
   engines: async () => (await import('./engines.js')).engines,
   examples: async () => (await import('./examples.js')).examples,
   'fashion-cnn-accuracy': async () => (await import('./fashion-cnn-accuracy.js')).fashionCnnAccuracy,
