@@ -80,9 +80,9 @@ class ArenaSizes {
     this.#need(this.#temporaryBytes);
   }
 
-  /** All that is left, of which so much is used. */
+  /** All that is left between two multiples of 16, of which so much is used. */
   planner(bytes: number): void {
-    this.#need(alignUp(this.#temporaryBytes, ARENA_ALIGNMENT) + bytes);
+    this.#need(alignUp(this.#temporaryBytes, ARENA_ALIGNMENT) + bytes, alignUp(this.tailBytes, ARENA_ALIGNMENT));
   }
 
   /** Gives temporaries back and sets the size of the head. */
@@ -92,8 +92,8 @@ class ArenaSizes {
     this.#need(bytes);
   }
 
-  #need(frontBytes: number): void {
-    this.minimumBytes = Math.max(this.minimumBytes, alignUp(frontBytes + this.tailBytes, ARENA_ALIGNMENT));
+  #need(frontBytes: number, tailBytes = this.tailBytes): void {
+    this.minimumBytes = Math.max(this.minimumBytes, alignUp(frontBytes + tailBytes, ARENA_ALIGNMENT));
   }
 }
 
