@@ -1,17 +1,14 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { tfliteReader } from '../../converters/tflite/index.js';
 import { parseTflite } from '../../converters/tflite/parse.js';
-import { writeTflite } from '../../converters/tflite/write.js';
-import { createRandom } from '../../src/core/random.js';
 import { type Attrs, type Graph, type Node, type Tensor, tensorOf } from '../../src/ir/graph.js';
 import { OPS } from '../../src/ops/index.js';
 import { isUnsupported, type OpDef } from '../../src/ops/op-def.js';
-import { runReference } from '../../src/ops/reference.js';
-import { dequantizeGraph } from '../../src/passes/dequantize-graph.js';
 import { fuseActivation } from '../../src/passes/fuse-activation.js';
 import { describeNeeding, pythonOracle } from '../support/shared-data.js';
-import { buildFloat, buildInt8, ONE_OP_CASES, type OneOpCase, randomCodes, randomFloats } from './tflite-cases.js';
+import { ONE_OP_CASES } from './tflite-cases.js';
 import { nodeTflite, type RuntimeAnswer, runInNodeTflite, runInPython } from './tflite-runtimes.js';
+import { checkAnswer, SAMPLES, TITLES } from './tflite-samples.js';
 
 const read = async (bytes: Uint8Array) => {
   const sibling = () => Promise.reject(new Error('a TFLite file has no siblings'));
@@ -67,28 +64,6 @@ function withZeroBias(graph: Graph): Graph {
   };
 }
 
-interface Sample {
-  readonly c: OneOpCase;
-  readonly dtype: 'float32' | 'int8';
-  readonly graph: Graph;
-  readonly bytes: Uint8Array;
-  readonly inputs: readonly (Float32Array | Int8Array)[];
-}
-
-function samplesOf(dtype: 'float32' | 'int8'): Sample[] {
-  const random = createRandom(3);
-  return ONE_OP_CASES.map((c) => {
-    const graph = dtype === 'int8' ? buildInt8(c) : buildFloat(c);
-    const inputs = c.inputs.map((shape) =>
-      dtype === 'int8' ? randomCodes(random, shape) : randomFloats(random, shape, 2),
-    );
-    return { c, dtype, graph, bytes: writeTflite(graph), inputs };
-  });
-}
-
-const SAMPLES = [...samplesOf('float32'), ...samplesOf('int8')];
-const TITLES = SAMPLES.map((sample) => [`${sample.c.name}, ${sample.dtype}`, sample] as const);
-
 describe('every op that is written', () => {
   it('has a case, and what is not written says why', () => {
     const network = (Object.values(OPS) as unknown as OpDef[]).filter((def) => def.role === 'network');
@@ -110,52 +85,6 @@ describe('every op that is written', () => {
   });
 });
 
-/** Float64 result; of an int8 graph the codes that its real values round to. */
-function expectedOutput({ graph, dtype, inputs }: Sample): number[] {
-  const output = graph.outputs[0] as string;
-  if (dtype === 'float32') {
-    const feeds = Object.fromEntries(graph.inputs.map((id, i) => [id, inputs[i] as Float32Array]));
-    return [...(runReference(graph, feeds)[output] as Float64Array)];
-  }
-  const feeds = Object.fromEntries(
-    graph.inputs.map((id, i) => {
-      const [scale, zero] = quantOf(tensorOf(graph, id));
-      return [id, Float32Array.from(inputs[i] as Int8Array, (q) => scale * (q - zero))];
-    }),
-  );
-  const real = runReference(dequantizeGraph(graph), feeds)[output] as Float64Array;
-  const [scale, zero] = quantOf(tensorOf(graph, output));
-  return [...real].map((v) => Math.min(Math.max(Math.round(v / scale) + zero, -128), 127));
-}
-
-function quantOf({ quant }: Tensor): [number, number] {
-  return [quant?.scale[0] as number, quant?.zeroPoint[0] as number];
-}
-
-/** Largest distance of an answer from the expected values; relative to their size for floats. */
-function distance(runtime: string, answer: RuntimeAnswer, sample: Sample, expected: readonly number[]): number {
-  if ('error' in answer) throw new Error(`${runtime}: ${answer.error}`);
-  const raw = answer.outputs[0] as Uint8Array;
-  const values = sample.dtype === 'int8' ? new Int8Array(raw.buffer) : new Float32Array(raw.buffer);
-  expect(values).toHaveLength(expected.length);
-  const size = sample.dtype === 'int8' ? 1 : 1 + Math.max(...expected.map(Math.abs));
-  return Math.max(...expected.map((v, i) => Math.abs((values[i] as number) - v))) / size;
-}
-
-function check(runtime: string, answer: RuntimeAnswer, sample: Sample): void {
-  const refusal = sample.c.refusedBy?.[runtime] ?? sample.c.refusedBy?.[`${runtime} ${sample.dtype}`];
-  if (refusal) {
-    expect([runtime, answer]).toEqual([runtime, { error: expect.stringMatching(refusal) }]);
-    return;
-  }
-  // XNNPACK multiplies in float32 where the reference kernels shift integers.
-  const codes = (sample.c.codes ?? 1) + (runtime === 'litert' ? 1 : 0);
-  const allowed = sample.dtype === 'int8' ? codes : 1e-5;
-  const error = distance(runtime, answer, sample, expectedOutput(sample));
-  if (sample.c.wrongIn?.includes(`${runtime} ${sample.dtype}`)) expect(error, runtime).toBeGreaterThan(allowed);
-  else expect(error, `${runtime} differs by ${error}`).toBeLessThanOrEqual(allowed);
-}
-
 describeNeeding([pythonOracle], 'written files in LiteRT and TFLite-Micro', () => {
   let answers: ReturnType<typeof runInPython>;
   beforeAll(() => {
@@ -164,7 +93,7 @@ describeNeeding([pythonOracle], 'written files in LiteRT and TFLite-Micro', () =
 
   it.each(TITLES)('%s', (_, sample) => {
     const answer = answers[SAMPLES.indexOf(sample)] as (typeof answers)[number];
-    for (const [runtime, result] of Object.entries(answer)) check(runtime, result, sample);
+    for (const [runtime, result] of Object.entries(answer)) checkAnswer(runtime, result, sample);
   });
 });
 
@@ -175,6 +104,6 @@ describeNeeding([nodeTflite], 'written files in TFLite 2.2', () => {
   }, 120_000);
 
   it.each(TITLES)('%s', (_, sample) => {
-    check('node-tflite', answers[SAMPLES.indexOf(sample)] as RuntimeAnswer, sample);
+    checkAnswer('node-tflite', answers[SAMPLES.indexOf(sample)] as RuntimeAnswer, sample);
   });
 });
