@@ -11,6 +11,7 @@ export const EVIDENCE: Readonly<Record<string, () => Promise<Evidence>>> = {
   'model-counts': async () => (await import('./model-counts.js')).modelCounts,
   'preprocess-c': async () => (await import('./preprocess-c.js')).preprocessC,
   'sample-count': async () => (await import('./sample-count.js')).sampleCount,
+  tails: async () => (await import('./tails.js')).tails,
   'two-links': async () => (await import('./two-links.js')).twoLinks,
   'vgg16-memory': async () => (await import('./vgg16-memory.js')).vgg16Memory,
 };
