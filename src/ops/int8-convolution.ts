@@ -3,21 +3,12 @@
  * transpose_conv.h}; multipliers as in PopulateConvolutionQuantizationParams. Padding is the input's zero point, whose
  * real value is 0, so that border and interior are one loop; the zero point itself is folded into the bias.
  */
-import { multiplyByQuantizedMultiplier } from '../core/fixed-point.js';
 import { elementCount, type Tensor } from '../ir/graph.js';
 import { dims4 } from './checks.js';
 import type { Fusable } from './fused-activation.js';
-import {
-  activationQuant,
-  constantBias,
-  constantWeights,
-  convolutionRescaling,
-  type Rescaling,
-  refuseInt8,
-  rescale,
-  weightQuant,
-} from './int8-operands.js';
+import { activationQuant, constantBias, constantWeights, refuseInt8, weightQuant } from './int8-operands.js';
 import { prepareProducts, type Segment } from './int8-products.js';
+import { convolutionRescaling, prepareRescale, type Rescaling } from './int8-rescaling.js';
 import type { Int8Kernel, Int8Operands } from './op-def.js';
 import type { ConvAttrs } from './window.js';
 
@@ -200,19 +191,13 @@ export function prepareInt8DepthwiseConv2d(operands: Int8Operands<ConvAttributes
   const values = new Int8Array(padded.length).fill(zeroPoint);
   const sums = new Int32Array(channels);
   const addTaps = taps === 9 && multiplier === 1 ? addNineTaps : addAnyTaps;
-  const { multipliers, shifts, zeroPoint: outputZeroPoint, min, max } = toOutput;
+  const rescale = prepareRescale(toOutput);
   return (inputs, outputs) => {
     copy(inputs[0] as Int8Array, values);
     const y = outputs[0] as Int8Array;
-    let at = 0;
     for (let window = 0; window < origins.length; window++) {
       addTaps(values, origins[window] as number, offsets, weights, folded, sums, multiplier);
-      for (let k = 0; k < channels; k++) {
-        const value =
-          multiplyByQuantizedMultiplier(sums[k] as number, multipliers[k] as number, shifts[k] as number) +
-          outputZeroPoint;
-        y[at++] = value < min ? min : value > max ? max : value;
-      }
+      rescale(sums, 0, channels, 0, y, window * channels);
     }
   };
 }
@@ -292,6 +277,7 @@ export function prepareInt8Conv2dTranspose(operands: Int8Operands<ConvAttributes
   const [o, kh, kw] = dims4(operands.inputs[1]);
   const [, height, width] = dims4(operands.outputs[0]);
   const sums = new Int32Array(n * height * width * o);
+  const rescale = prepareRescale(toOutput);
   return (inputs, outputs) => {
     const x = inputs[0] as Int8Array;
     const y = outputs[0] as Int8Array;
@@ -320,6 +306,6 @@ export function prepareInt8Conv2dTranspose(operands: Int8Operands<ConvAttributes
         }
       }
     }
-    for (let at = 0; at < sums.length; at++) y[at] = rescale(sums[at] as number, at % o, toOutput);
+    for (let at = 0; at < sums.length; at += o) rescale(sums, at, o, 0, y, at);
   };
 }

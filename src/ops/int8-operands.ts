@@ -1,7 +1,7 @@
 /** What the integer kernels need to know of their operands, and how they refuse what TFLite-Micro has no kernel for. */
 
 import { fail } from '../core/errors.js';
-import { multiplyByQuantizedMultiplier, quantizeMultiplier, roundHalfAway } from '../core/fixed-point.js';
+import { roundHalfAway } from '../core/fixed-point.js';
 import type { DType, QuantParams, Tensor, TypedArray } from '../ir/graph.js';
 import type { FusedActivation } from './op-def.js';
 
@@ -92,44 +92,6 @@ export function weightQuant(tensor: Tensor, channelAxis: number): QuantParams {
   if (quant.scale.some((s) => !(s >= 0) || !Number.isFinite(s)))
     refuseInt8('weight scales that are no numbers', tensor);
   return quant;
-}
-
-/** From int32 accumulators to int8 outputs, channel by channel. */
-export interface Rescaling {
-  readonly multipliers: Int32Array;
-  readonly shifts: Int32Array;
-  readonly zeroPoint: number;
-  readonly min: number;
-  readonly max: number;
-}
-
-/**
- * Rescaling of a convolution or dense layer; the product of the scales is taken in float64.
- * Source: PopulateConvolutionQuantizationParams in kernels/kernel_util.cc.
- */
-export function convolutionRescaling(
-  input: PerTensor,
-  weights: QuantParams,
-  output: PerTensor,
-  channels: number,
-  activation: FusedActivation | undefined,
-): Rescaling {
-  const multipliers = new Int32Array(channels);
-  const shifts = new Int32Array(channels);
-  for (let c = 0; c < channels; c++) {
-    const scale = weights.scale[weights.scale.length === 1 ? 0 : c] as number;
-    const { multiplier, shift } = quantizeMultiplier((input.scale * scale) / output.scale);
-    multipliers[c] = multiplier;
-    shifts[c] = shift;
-  }
-  const [min, max] = activationRange(output, activation);
-  return { multipliers, shifts, zeroPoint: output.zeroPoint, min, max };
-}
-
-/** One accumulator of channel c as an output code. */
-export function rescale(acc: number, c: number, { multipliers, shifts, zeroPoint, min, max }: Rescaling): number {
-  const value = multiplyByQuantizedMultiplier(acc, multipliers[c] as number, shifts[c] as number) + zeroPoint;
-  return value < min ? min : value > max ? max : value;
 }
 
 export function clampInt8(value: number): number {

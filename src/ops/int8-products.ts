@@ -3,10 +3,11 @@
  * w₀ + w₁ · 2^26, so one multiply-add does both, exactly, as long as neither sum leaves ±2^25. V8 has no integer SIMD;
  * this is about three times as fast as int32 arithmetic.
  */
-import { multiplyByQuantizedMultiplier } from '../core/fixed-point.js';
-import type { Rescaling } from './int8-operands.js';
+import { prepareRescale, type Rescaling } from './int8-rescaling.js';
 
 const LANE = 2 ** 26;
+/** Added and taken away again, it rounds a sum to a multiple of LANE: it is so large that nothing smaller fits its fraction. */
+const ROUND_TO_LANE = 1.5 * 2 ** 52 * LANE;
 const LARGEST_LANE_SUM = 2 ** 25 - 1;
 /** Channels computed together: four float64 of two lanes. */
 const BLOCK = 8;
@@ -36,50 +37,45 @@ export interface Products {
  * @returns kernel: `input` holds int8 values as float64; the outputs are [window][channel].
  */
 export function prepareProducts(products: Products): (input: Float64Array, output: Int8Array) => void {
-  const { weights, channels, origins, bias } = products;
-  const { multipliers, shifts, zeroPoint, min, max } = products.rescaling;
+  const { weights, channels, origins } = products;
   const taps = weights.length / channels;
   const packed = packLanes(weights, channels, taps);
   const groups = groupSegments(products.segments, largestMagnitude(weights));
+  const rescale = prepareRescale(products.rescaling);
+  const blocks = Math.ceil(channels / BLOCK);
+  const bias = new Int32Array(blocks * BLOCK);
+  bias.set(products.bias);
   /** Sums of two windows. */
   const sums = new Int32Array(2 * BLOCK);
 
-  const store = (output: Int8Array, window: number, block: number, from: number): void => {
-    const first = block * BLOCK;
-    const count = Math.min(BLOCK, channels - first);
-    const at = window * channels + first;
-    for (let c = 0; c < count; c++) {
-      const acc = ((sums[from + c] as number) + (bias[first + c] as number)) | 0;
-      const value =
-        multiplyByQuantizedMultiplier(acc, multipliers[first + c] as number, shifts[first + c] as number) + zeroPoint;
-      output[at + c] = value < min ? min : value > max ? max : value;
-    }
-  };
-
   return (input, output) => {
-    const blocks = Math.ceil(channels / BLOCK);
     for (let tile = 0; tile < origins.length; tile += TILE) {
       const end = Math.min(tile + TILE, origins.length);
       for (let block = 0; block < blocks; block++) {
+        const first = block * BLOCK;
+        const count = Math.min(BLOCK, channels - first);
+        const start = block * taps * 4;
         let window = tile;
         for (; window + 1 < end; window += 2) {
-          sums.fill(0);
-          let w = block * taps * 4;
-          for (const group of groups) {
+          for (let c = 0; c < BLOCK; c++) sums[c] = sums[BLOCK + c] = bias[first + c] as number;
+          let w = start;
+          for (let g = 0; g < groups.length; g++) {
+            const group = groups[g] as Group;
             addPair(input, origins[window] as number, origins[window + 1] as number, packed, w, group, sums);
             w += group.taps * 4;
           }
-          store(output, window, block, 0);
-          store(output, window + 1, block, BLOCK);
+          rescale(sums, 0, count, first, output, window * channels + first);
+          rescale(sums, BLOCK, count, first, output, (window + 1) * channels + first);
         }
         if (window < end) {
-          sums.fill(0);
-          let w = block * taps * 4;
-          for (const group of groups) {
+          for (let c = 0; c < BLOCK; c++) sums[c] = bias[first + c] as number;
+          let w = start;
+          for (let g = 0; g < groups.length; g++) {
+            const group = groups[g] as Group;
             addOne(input, origins[window] as number, packed, w, group, sums);
             w += group.taps * 4;
           }
-          store(output, window, block, 0);
+          rescale(sums, 0, count, first, output, window * channels + first);
         }
       }
     }
@@ -138,9 +134,9 @@ function packLanes(weights: ArrayLike<number>, channels: number, taps: number): 
 }
 
 function addLanes(sums: Int32Array, at: number, sum: number): void {
-  const upper = Math.round(sum / LANE);
-  sums[at] = (sums[at] as number) + (sum - upper * LANE);
-  sums[at + 1] = (sums[at + 1] as number) + upper;
+  const upper = sum + ROUND_TO_LANE - ROUND_TO_LANE;
+  sums[at] = (sums[at] as number) + ((sum - upper) | 0);
+  sums[at + 1] = (sums[at + 1] as number) + ((upper / LANE) | 0);
 }
 
 /** Adds one group's products of two windows. */
