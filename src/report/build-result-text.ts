@@ -23,6 +23,8 @@ export interface BuildResult {
     readonly test: number;
     readonly on: 'test' | 'held-out';
     readonly testName: string;
+    /** As it was typed; null when samples were held out. */
+    readonly testPath: string | null;
   };
   readonly folder: string;
 }
@@ -42,14 +44,15 @@ export function renderBuildResultText(result: BuildResult, width: number): strin
     ...labelled('device', describeDevice(analysis)),
     ...(budgets === undefined ? [] : labelled('budget', budgets)),
   ];
-  const on = samples.on === 'test' ? `test data ${samples.testName}` : 'held-out';
+  const count = formatCount(result.evaluation.samples);
+  const on = samples.on === 'test' ? `${count} samples of ${samples.testName}` : `${count} held-out samples`;
   const sections = [
     header.join('\n'),
     renderCutTable(applyPlan(analysis, plan), width, `chosen: ${chosen.why}`),
     [...labelled('cut', describeCut(result)), ...labelled('quantize', describeQuantization(result.quantization))].join(
       '\n',
     ),
-    renderAccuracyText(result.evaluation, width, `${formatCount(result.evaluation.samples)} ${on} samples`),
+    renderAccuracyText(result.evaluation, width, on),
     [...(result.verify ? [renderVerifyText(result.verify, width)] : []), ...labelled('fits', describeFit(result))].join(
       '\n',
     ),
@@ -141,7 +144,7 @@ function describeFit({ analysis, plan, manifest }: BuildResult): string {
 function describeNext({ folder, samples }: BuildResult): string[] {
   const dir = plainText(folder);
   return [
-    `isplit-edge evaluate ${dir} --test-data ${samples.on === 'test' ? plainText(samples.testName) : 'PATH'}`,
+    `isplit-edge evaluate ${dir} --test-data ${plainText(samples.testPath ?? 'PATH')}`,
     `isplit-edge verify ${dir}`,
     `open ${dir}/report.html`,
   ];

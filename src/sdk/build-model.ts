@@ -46,6 +46,8 @@ export interface BuildSamples {
   readonly test: number;
   readonly on: 'test' | 'held-out';
   readonly testName: string;
+  /** As it was given; null when samples were held out. */
+  readonly testPath: string | null;
 }
 
 export type BuiltModel =
@@ -139,6 +141,7 @@ export async function buildModel(
     test: data.test.count,
     on: data.on,
     testName: data.test.describe().name,
+    testPath: options.testData ?? null,
   };
   return { ...outcome, samples, folder };
 }

@@ -73,7 +73,8 @@ export function buildCommand(): Command {
 
 /** The document of --json. */
 function summarise(built: Extract<BuiltModel, { kind: 'built' }>): object {
-  const { manifest, plan, folder, samples } = built;
+  const { manifest, plan, folder } = built;
+  const { testPath: _typed, ...samples } = built.samples;
   return {
     folder,
     splitId: manifest.splitId,
