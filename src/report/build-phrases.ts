@@ -47,8 +47,11 @@ export function describeEvaluationData({ data, samples }: Evaluation): string {
   return plainText(`${data.name}${data.part === null ? '' : `, ${data.part} part`} · ${formatCount(samples)} samples`);
 }
 
+/** Names often say which kernels they are; optimised ones that do not are marked. */
 export function nameRuntime({ name, kernels }: RuntimeResult): string {
-  return plainText(kernels === 'reference' || /kernel|XNNPACK/i.test(name) ? name : `${name} (optimised kernels)`);
+  const marked = kernels === 'reference' || /kernel|XNNPACK/i.test(name);
+  if (marked) return plainText(name);
+  return plainText(name.endsWith(')') ? `${name.slice(0, -1)}, optimised kernels)` : `${name} (optimised kernels)`);
 }
 
 /** Ran and gave every byte as our executor did. */

@@ -49,7 +49,12 @@ export async function evaluateBuild(
   const threads = options.threads === undefined ? {} : { threads: options.threads };
   const tail = await openOnnxFile(TAIL_FILE, built.bytesOf(TAIL_FILE), threads);
   try {
-    const split = { ...(await openSplit(built, tail, ctx)), ...(full ? { full } : {}) };
+    const { wire } = built.manifest;
+    const split: SplitUnderTest = {
+      ...(await openSplit(built, ctx)),
+      gateway: (sent, count) => runTail(tail, wire, sent, count),
+      ...(full ? { full } : {}),
+    };
     const result = await evaluateSplit(split, dataset, { engine, ...threads }, ctx);
     if (result.evaluation.data.sha256 === built.manifest.calibration.data.sha256) {
       const what = 'these are the samples that the head was calibrated on';
@@ -61,13 +66,12 @@ export async function evaluateBuild(
   }
 }
 
-/** Head and tail of a built folder, as the device and the gateway run them. */
-async function openSplit(built: BuiltFolder, tail: OnnxFile, ctx: RunContext): Promise<SplitUnderTest> {
+/** The device's side of a built folder, and what the gateway must know of it; the tail is a file of its own. */
+export async function openSplit(built: BuiltFolder, ctx: RunContext = {}): Promise<SplitUnderTest> {
   const { manifest } = built;
   return {
     splitId: manifest.splitId,
     ...(built.has(HEAD_FILE) ? { head: await readGraph(built, HEAD_FILE, ctx) } : {}),
-    gateway: (sent, count) => runTail(tail, manifest.wire, sent, count),
     wire: manifest.wire,
     input: manifest.input,
     preprocessing: manifest.preprocessing,

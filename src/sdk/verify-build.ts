@@ -15,11 +15,11 @@ import { verifyHead } from '../verify/verify-head.js';
 import type { VerifyReport } from '../verify/verify-report.js';
 import { HEAD_FILE, readGraph } from './evaluate-build.js';
 
-/** For a folder without a self-test. */
+/** A self-test holds few records: a board must have room for it. */
 const DEFAULT_SAMPLES = 20;
 
 export interface VerifyBuildOptions extends Omit<DatasetOptions, 'classCount' | 'classNames' | 'labelsRequired'> {
-  /** Samples to compare on; labels are not needed. Default: those of selftest.bin. */
+  /** Samples to compare on; labels are not needed. Default: those of selftest.bin, and random ones. */
   readonly data?: string | undefined;
 }
 
@@ -64,7 +64,7 @@ interface HeadSamples {
   readonly count: number;
 }
 
-/** Samples of --data; else those of the self-test, and seeded random ones when more are asked for than it has. */
+/** Samples of --data; else those of the self-test, followed by seeded random ones. */
 async function chooseSamples(
   built: BuiltFolder,
   graph: Graph,
@@ -74,7 +74,7 @@ async function chooseSamples(
   const known = built.has(SELFTEST_FILE) ? await proveSelfTest(built, graph, ctx) : undefined;
   if (options.data !== undefined) return quantizeData(built.manifest, options.data, options, ctx);
   const size = built.manifest.input.shape.reduce((n, d) => n * d, 1);
-  const count = options.samples ?? known?.count ?? DEFAULT_SAMPLES;
+  const count = options.samples ?? Math.max(known?.count ?? 0, DEFAULT_SAMPLES);
   const random = createRandom(options.seed ?? 0);
   const samples = Int8Array.from({ length: count * size }, () => random.int(256) - 128);
   if (known) samples.set(known.inputs.subarray(0, samples.length));

@@ -9,7 +9,19 @@ import { compileOnce, documentOf, type ErrorDocument, emptyFolder, filesIn, type
 const demo = path.join(repositoryRoot, 'models/fashion-cnn');
 const model = path.join(demo, 'fashion-cnn.h5');
 const samples = path.join(demo, 'samples/test');
-const COMMANDS = ['demo', 'init', 'inspect', 'analyze', 'devices', 'links', 'doctor'];
+const COMMANDS = [
+  'demo',
+  'init',
+  'inspect',
+  'analyze',
+  'build',
+  'verify',
+  'evaluate',
+  'run',
+  'devices',
+  'links',
+  'doctor',
+];
 
 /** Files that commands read; commands run in folders of their own. */
 const inputs = emptyFolder();

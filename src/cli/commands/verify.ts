@@ -19,10 +19,13 @@ export function verifyCommand(): Command {
   );
   command
     .argument('[dir]', 'folder that build left (default: that of isplit.json)')
-    .option('--data <path>', 'samples to compare on, labels not needed (default: those of selftest.bin)')
+    .option(
+      '--data <path>',
+      'samples to compare on, labels not needed (default: those of selftest.bin, then random ones)',
+    )
     .option('--part <name>', 'of a set that comes divided: train (default), validation or test')
     .option('--record-shape <H,W,C>', 'shape of raw records')
-    .option('--samples <n>', 'compare on so many samples (default: all; beyond those of selftest.bin random ones)')
+    .option('--samples <n>', 'compare on so many samples (default: all of --data, else 20)')
     .option('--seed <n>', 'seed of the drawing and of random inputs (default 0)');
   return command.action((dir: string | undefined, raw: RawOptions) =>
     runAction(raw, async ({ terminal, ctx }) => {
