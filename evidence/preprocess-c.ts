@@ -3,9 +3,10 @@ import { COMPILERS, FLAGS, runPreprocessCampaign } from '../test/codegen/preproc
 import type { Evidence } from './evidence.js';
 
 const SPECS = 125;
-const PICTURES_EACH = 8;
+/** With these, more than 1 000 are taken; the rest is refused by both sides. */
+const PICTURES_EACH = 9;
 
-/** 1 000 random pictures through 125 random preprocessings: the C99 that is generated against the TypeScript definition. */
+/** More than 1 000 random pictures through 125 random preprocessings: the C99 that is generated against the TypeScript definition. */
 export const preprocessC: Evidence = {
   name: 'preprocess-c',
   summary: `generated C preprocessing on ${SPECS * PICTURES_EACH} random pictures, gcc and clang with sanitizers`,

@@ -12,6 +12,8 @@ export const DEBIAN_PACKAGES = [
   },
   { name: 'make', isThere: () => isOnPath('make'), skips: 'the tfjs-node engine, verification in node-tflite' },
   { name: 'g++', isThere: () => isOnPath('g++'), skips: 'the tfjs-node engine, verification in node-tflite' },
+  { name: 'gcc', isThere: () => isOnPath('gcc'), skips: 'generated C, compiled and compared' },
+  { name: 'clang', isThere: () => isOnPath('clang'), skips: 'generated C, compiled and compared by a second compiler' },
   {
     name: 'python3-torch',
     isThere: () => runs('/usr/bin/python3', 'import torch') || runs('python3', 'import torch'),
