@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { formatCount } from '../src/core/units.js';
+import { type ArenaFigures, renderArena } from './arena-section.js';
 import type { BitExactEvidence, FileComparison } from './bit-exact-files.js';
 
 interface CountsEvidence {
@@ -162,6 +163,8 @@ ${Object.entries(links)
 (\`${bitExact.runtime}\`, reference kernels) on random records of every int8 file.
 
 ${table(['file', 'records', 'bytes', 'differing'], [...bitExact.goldens, ...bitExact.files].map(comparisonRow))}
+
+${renderArena(load<ArenaFigures>('arena'), table)}
 
 ## Mutated model files
 
