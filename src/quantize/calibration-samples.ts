@@ -10,10 +10,15 @@ const LARGEST_BATCH = 32;
 
 /** Batch size at which all activations together stay within bounds. */
 export function chooseBatchSize(graph: Graph, samples: number): number {
+  const fitting = Math.floor(BATCH_BYTES / (4 * activationElements(graph)));
+  return Math.max(1, Math.min(LARGEST_BATCH, samples, fitting));
+}
+
+/** Of one sample, the input included. */
+export function activationElements(graph: Graph): number {
   let elements = 0;
   for (const tensor of graph.tensors.values()) if (!tensor.data) elements += elementCount(tensor.shape);
-  const fitting = Math.floor(BATCH_BYTES / (4 * Math.max(1, elements)));
-  return Math.max(1, Math.min(LARGEST_BATCH, samples, fitting));
+  return Math.max(1, elements);
 }
 
 /** Elements of one sample. */

@@ -12,7 +12,7 @@ export interface RangeCandidate extends Range {
 }
 
 /** Shares of the values that percentile ranges keep. */
-const PERCENTILES = [0.999, 0.9999, 0.99999];
+const PERCENTILES = [0.99999, 0.9999, 0.9995, 0.999, 0.998, 0.995, 0.99];
 /** Clip ratios that the search for the smallest squared error tries, for each end. */
 const CLIP_RATIOS = Array.from({ length: 40 }, (_, i) => 1 - i * 0.02);
 const STEPS = 255;

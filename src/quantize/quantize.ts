@@ -3,7 +3,7 @@ import { type Graph, tensorOf } from '../ir/graph.js';
 import { verifyGraph } from '../ir/verify.js';
 import { SHAPES } from '../ops/index.js';
 import { legaliseTflite } from '../passes/legalise-tflite.js';
-import { chooseBatchSize } from './calibration-samples.js';
+import { activationElements, chooseBatchSize } from './calibration-samples.js';
 import type { RangeCandidate } from './choose-range.js';
 import { correctBiases } from './correct-bias.js';
 import { equalise, findEqualisablePairs } from './equalise.js';
@@ -18,8 +18,10 @@ import { type GroupChoice, quantsOf, searchRanges } from './search-ranges.js';
 import { type QuantGroup, type SharedQuantization, shareQuantization } from './shared-quantization.js';
 import { writeReport } from './write-report.js';
 
-/** Samples kept for the measurements that need them again. */
-const KEPT_SAMPLES = 64;
+/** Samples kept for the measurements that need them again: so many that one run over them holds about this many activations. */
+const KEPT_ACTIVATIONS = 2e7;
+const FEWEST_KEPT = 16;
+const MOST_KEPT = 128;
 
 /**
  * The int8 network: legalise, calibrate, equalise, correct biases, choose ranges, lower, measure.
@@ -28,7 +30,9 @@ const KEPT_SAMPLES = 64;
 export async function quantizeGraph(request: QuantizeRequest, ctx: RunContext): Promise<QuantizedModel> {
   const legal = legaliseTflite(request.network);
   let best = await calibrateBest(legal, request, ctx);
-  best = await withChosenRanges(best, request, ctx);
+  const chosenRanges = await withChosenRanges(best, request, ctx);
+  // Other ranges clip otherwise: the biases are corrected for them again.
+  best = chosenRanges === best ? best : await withCorrectedBiases(chosenRanges, request, ctx);
   const lowered = lowerGraph(best.shared.graph, best.quants, request);
   verifyGraph(lowered.graph, SHAPES);
   const { shared, observation, chosen, equalised, biasCorrected, float } = best;
@@ -90,7 +94,7 @@ async function calibrate(
   const shared = shareQuantization(legal, request.input);
   const { graph, groups } = shared;
   const taps = quantizedIds(graph).filter((id) => !tensorOf(graph, id).data);
-  const options = { taps, channels, keep: KEPT_SAMPLES };
+  const options = { taps, channels, keep: keptSamples(graph) };
   const observation = await observeActivations(graph, request, options, ctx);
   throwIfAborted(ctx);
   const fixed = new Map<string, ActivationQuant>();
@@ -120,6 +124,10 @@ async function calibrate(
   };
 }
 
+function keptSamples(graph: Graph): number {
+  return Math.max(FEWEST_KEPT, Math.min(MOST_KEPT, Math.floor(KEPT_ACTIVATIONS / activationElements(graph))));
+}
+
 function methodsOf({ rangeMethod = 'auto' }: QuantizeRequest): ReadonlySet<RangeMethod> {
   return new Set(rangeMethod === 'auto' ? RANGE_METHODS : [rangeMethod]);
 }
@@ -141,8 +149,9 @@ async function measureError(
 /** Kept when it lowers the error, or when it was asked for. */
 async function withCorrectedBiases(draft: Draft, request: QuantizeRequest, ctx: RunContext): Promise<Draft> {
   if (request.correctBias === false) return draft;
-  const { shared, quants, reference } = draft;
+  const { quants, reference } = draft;
   const { engine, threads } = request;
+  const shared = { ...draft.shared, graph: draft.float };
   const graph = await correctBiases({ shared, quants, options: request, reference, engine, threads }, ctx);
   const corrected = { ...shared, graph };
   const error = await measureError(corrected, quants, reference, request);

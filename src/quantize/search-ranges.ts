@@ -22,8 +22,12 @@ export interface RangeSearch {
   readonly error: MeasuredError;
 }
 
+/** Rounds over all groups: a narrower range here makes room for one there. */
+const ROUNDS = 2;
+
 /**
- * First each method for all groups at once; then, from the best of these on, group by group in order of the graph.
+ * First each method for all groups at once; then, from the best of these on, group by group in order of the graph, to the next
+ * narrower and the next wider candidate for as long as the error falls.
  * @param fixed quantization of everything that is not chosen here
  */
 export async function searchRanges(
@@ -33,40 +37,52 @@ export async function searchRanges(
   ctx: RunContext,
 ): Promise<RangeSearch> {
   const chosen = new Map(choices.map(({ group, candidates }) => [group, candidates[0] as RangeCandidate]));
-  let steps = 0;
-  const total = choices.reduce((n, { candidates }) => n + candidates.length - 1, 0) + 3;
+  let trials = 0;
   const measure = async (picked: ReadonlyMap<QuantGroup, RangeCandidate>): Promise<MeasuredError> => {
     throwIfAborted(ctx);
     const error = await meter.measure(quantsOf(fixed, picked));
-    ctx.onProgress?.({ stage: 'choose ranges', done: Math.min(++steps, total), total, unit: 'trials' });
+    ctx.onProgress?.({ stage: 'choose ranges', done: ++trials, unit: 'trials' });
     return error;
   };
   let best = await measure(chosen);
-  for (const method of ['percentile', 'mse'] as const) {
-    const all = new Map(chosen);
-    for (const { group, candidates } of choices) {
-      // The widest percentile: the narrower ones are for single tensors with outliers.
-      const same = candidates.filter((c) => c.method === method).at(-1);
-      if (same) all.set(group, same);
-    }
+  for (const all of uniformChoices(choices)) {
     const error = await measure(all);
-    if (isBetter(error, best, WORTH_IT)) {
-      best = error;
-      for (const [group, candidate] of all) chosen.set(group, candidate);
-    }
+    if (!isBetter(error, best, WORTH_IT)) continue;
+    best = error;
+    for (const [group, candidate] of all) chosen.set(group, candidate);
   }
-  for (const { group, candidates } of choices) {
-    for (const candidate of candidates) {
-      const held = chosen.get(group) as RangeCandidate;
-      if (candidate === held || sameQuant(toQuant(candidate), toQuant(held))) continue;
-      const error = await measure(new Map(chosen).set(group, candidate));
-      if (isBetter(error, best, WORTH_IT)) {
-        best = error;
-        chosen.set(group, candidate);
+  for (let round = 0, changed = true; round < ROUNDS && changed; round++) {
+    changed = false;
+    for (const { group, candidates } of choices) {
+      const byWidth = [...candidates].sort((a, b) => b.high - b.low - (a.high - a.low));
+      for (const step of [1, -1]) {
+        for (;;) {
+          const held = chosen.get(group) as RangeCandidate;
+          const next = byWidth[byWidth.indexOf(held) + step];
+          if (!next || sameQuant(toQuant(next), toQuant(held))) break;
+          const error = await measure(new Map(chosen).set(group, next));
+          if (!isBetter(error, best, WORTH_IT)) break;
+          best = error;
+          chosen.set(group, next);
+          changed = true;
+        }
       }
     }
   }
   return { quants: quantsOf(fixed, chosen), chosen, error: best };
+}
+
+/** The same method for every group: of the percentiles the one that keeps 99.99 %, the others are for single tensors. */
+function uniformChoices(choices: readonly GroupChoice[]): Map<QuantGroup, RangeCandidate>[] {
+  return (['percentile', 'mse'] as const).map(
+    (method) =>
+      new Map(
+        choices.map(({ group, candidates }) => {
+          const same = candidates.filter((c) => c.method === method);
+          return [group, same[Math.min(1, same.length - 1)] ?? (candidates[0] as RangeCandidate)];
+        }),
+      ),
+  );
 }
 
 export function toQuant({ low, high }: RangeCandidate): ActivationQuant {
