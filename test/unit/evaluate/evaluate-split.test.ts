@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { WireTensor } from '../../../src/artifact/manifest.js';
 import type { Dataset, SampleBatch } from '../../../src/data/dataset.js';
-import type { CompiledGraph, Engine } from '../../../src/engines/engine.js';
 import { evaluateSplit, type SplitUnderTest } from '../../../src/evaluate/evaluate-split.js';
 import { GraphBuilder } from '../../../src/ir/builder.js';
 import { type Graph, tensorOf } from '../../../src/ir/graph.js';
 import { SHAPES } from '../../../src/ops/index.js';
-import { runReference } from '../../../src/ops/reference.js';
+import { referenceEngine } from './reference-engine.js';
 
 /** Largest value of each quarter of a 4×4 picture: the network is nothing but a pooling, its classes are the quarters. */
 function poolNetwork(dtype: 'float32' | 'int8', to: 'pool' | 'scores'): Graph {
@@ -25,19 +24,6 @@ function tailNetwork(): Graph {
   const b = new GraphBuilder('tail', SHAPES);
   return b.build([b.op('reshape', [b.input('pool', [1, 2, 2, 1])], { shape: [-1, 4] }, { id: 'scores' })]);
 }
-
-/** Runs graphs with the ops' own float64 loops. */
-const referenceEngine: Engine = {
-  id: 'onnx',
-  description: 'reference loops',
-  compile: async (graph): Promise<CompiledGraph> => ({
-    run: async (feeds) => {
-      const values = runReference(graph, feeds);
-      return Object.fromEntries(graph.outputs.map((id) => [id, Float32Array.from(values[id] ?? [])]));
-    },
-    dispose: async () => {},
-  }),
-};
 
 const spec = {
   version: 1,
