@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { formatCount } from '../src/core/units.js';
 import { type ArenaFigures, renderArena } from './arena-section.js';
 import type { BitExactEvidence, FileComparison } from './bit-exact-files.js';
+import { type PreprocessFigures, renderPreprocessC, renderTails, type TailsFigures } from './tail-sections.js';
 
 interface CountsEvidence {
   readonly oracle: Readonly<Record<string, string>>;
@@ -165,6 +166,10 @@ ${Object.entries(links)
 ${table(['file', 'records', 'bytes', 'differing'], [...bitExact.goldens, ...bitExact.files].map(comparisonRow))}
 
 ${renderArena(load<ArenaFigures>('arena'), table)}
+
+${renderTails(load<TailsFigures>('tails'), table)}
+
+${renderPreprocessC(load<PreprocessFigures>('preprocess-c'), table)}
 
 ## Mutated model files
 
