@@ -13,6 +13,8 @@ interface Draft {
 export interface Int8Case {
   readonly name: string;
   make(random: Random, builder: GraphBuilder): Draft;
+  /** Random networks to make; default 8. */
+  readonly variants?: number;
 }
 
 export interface MadeCase extends Draft {
@@ -158,6 +160,29 @@ function dense(name: string, perChannel: boolean, longest: number): Int8Case {
     },
   };
 }
+
+/** Sums as large as they can be, and outputs coarse enough to tell them apart. */
+const largestSums: Int8Case = {
+  name: 'dense, largest sums',
+  make(random, b) {
+    const i = between(random, 2000, 9000);
+    const o = between(random, 2, 20);
+    const input = perTensor(0.1, pick(random, [-128, 127, 0]));
+    const weights = perTensor(0.01, 0);
+    const signs = Array.from({ length: o }, () => pick(random, [-127, 127, 126]));
+    const x = b.input('x', [1, i], 'int8', input);
+    const w = b.constant(
+      'w',
+      [o, i],
+      Int8Array.from({ length: o * i }, (_, k) => signs[Math.floor(k / i)] as number),
+      'int8',
+      weights,
+    );
+    const bias = biasOf(b, random, input, weights, o);
+    const y = b.op('dense', [x, w, bias], {}, { id: 'y', quant: perTensor(0.001 * i * 300, between(random, -9, 9)) });
+    return { graph: b.build([y]), about: JSON.stringify({ i, o, signs }) };
+  },
+};
 
 const transposedConvolution: Int8Case = {
   name: 'conv2d_transpose',
@@ -383,6 +408,7 @@ export const INT8_CASES: readonly Int8Case[] = [
   dense('dense per tensor', false, 60),
   dense('dense per channel', true, 60),
   dense('dense, long', true, 9000),
+  largestSums,
   binary('add', 'add', SAME),
   binary('add', 'add, broadcast', BROADCAST),
   binary('sub', 'sub', SAME),
@@ -391,11 +417,12 @@ export const INT8_CASES: readonly Int8Case[] = [
   binary('mul', 'mul, broadcast', BROADCAST),
   unary('relu', 'relu', NONE),
   unary('leaky_relu', 'leaky_relu', (random) => ({ alpha: Math.fround(pick(random, [0.1, 0.3, 1.5, 0, 0.01])) })),
-  unary('hard_swish', 'hard_swish', NONE),
-  unary('sigmoid', 'sigmoid', NONE, [1 / 256, -128]),
-  unary('tanh', 'tanh', NONE, [1 / 128, 0]),
+  // Its 16-bit roundings are seldom seen in 8 bits.
+  { ...unary('hard_swish', 'hard_swish', NONE), variants: 200 },
+  { ...unary('sigmoid', 'sigmoid', NONE, [1 / 256, -128]), variants: 40 },
+  { ...unary('tanh', 'tanh', NONE, [1 / 128, 0]), variants: 40 },
   keeps('relu6', 'relu6', () => ({ shape: [1, 256], attrs: {} })),
-  softmax,
+  { ...softmax, variants: 40 },
   pool('max_pool2d'),
   pool('avg_pool2d'),
   reduction('mean', 'mean over height and width', () => [1, 2]),
@@ -408,6 +435,18 @@ export const INT8_CASES: readonly Int8Case[] = [
     shape: [1, 3, 4, 2],
     attrs: { paddings: Array.from({ length: 8 }, () => random.int(3)), value: 0 },
   })),
+  {
+    name: 'pad with a value',
+    make(random, b) {
+      const quant = randomQuant(random);
+      const code = between(random, -128, 127);
+      const value = scaleOf(quant) * (code - (quant.zeroPoint[0] as number));
+      const paddings = Array.from({ length: 8 }, () => random.int(3));
+      const x = b.input('x', [1, 3, 4, 2], 'int8', quant);
+      const y = b.op('pad', [x], { paddings, value }, { id: 'y', quant });
+      return { graph: b.build([y]), about: JSON.stringify({ paddings, code, quant }) };
+    },
+  },
   keeps('transpose', 'transpose', (random) => ({
     shape: [2, 3, 4, 5],
     attrs: { perm: [...random.permutation(4)] },
