@@ -20,9 +20,13 @@ export function chooseCmsisKernel(variant: CmsisVariant): LibraryKernel {
     });
     switch (operator.builtin) {
       case 'CONV_2D':
-        return add(LIBRARY_OP_DATA.cmsisConv, () => asked(convolution(variant, convolutionSizes(operands))));
-      case 'DEPTHWISE_CONV_2D':
-        return add(LIBRARY_OP_DATA.cmsisConv, () => asked(depthwise(variant, convolutionSizes(operands))));
+      case 'DEPTHWISE_CONV_2D': {
+        const opData = LIBRARY_OP_DATA.cmsisConv;
+        // Unlike the reference kernels, these keep multipliers and shifts for integers only.
+        if (!quantized) return { opData, prepare: reference.prepare.filter((step) => 'temporary' in step) };
+        const scratch = operator.builtin === 'CONV_2D' ? convolution : depthwise;
+        return add(opData, () => asked(scratch(variant, convolutionSizes(operands))));
+      }
       case 'FULLY_CONNECTED':
         return add(LIBRARY_OP_DATA.cmsisFullyConnected, () => fullyConnected(variant, operands));
       case 'AVERAGE_POOL_2D': {

@@ -133,3 +133,17 @@ describeNeeding([sharedTestData], 'arena on a microcontroller', () => {
     expect(widths.filter(([, isRange]) => isRange)).toEqual([['cmsis-nn-dsp', true]]);
   });
 });
+
+describe('predictTflmArena of an operator that no head contains', () => {
+  it('ends with a coded error', () => {
+    const model = {
+      tensors: [int8([1, 4]), int8([1, 4])],
+      operators: [{ builtin: 'WHILE', options: {}, inputs: [0], outputs: [1] }],
+      inputs: [0],
+      outputs: [1],
+    };
+    expect(() => predictTflmArena(model, TFLM_TARGETS.reference)).toThrow(
+      expect.objectContaining({ code: 'E_OP_UNSUPPORTED' }),
+    );
+  });
+});
