@@ -35,9 +35,17 @@ function attrJson(attr: TfAttr): unknown {
   return { s: btoa(attr.string) };
 }
 
+/**
+ * Key of an input or output in the signature: its id, a mere number with a `t` in front. TF.js takes inputs in the order of
+ * these keys, and JavaScript sorts keys that are numbers.
+ */
+export function signatureKey(id: string): string {
+  return /^\d+$/.test(id) ? `t${id}` : id;
+}
+
 /** Letters, digits and `_ . / -`, beginning with a letter, digit or dot: what TensorFlow takes as the name of a node. */
 function nodeName(id: string): string {
-  const cleaned = id.replace(/[^A-Za-z0-9_./-]/g, '_');
+  const cleaned = signatureKey(id).replace(/[^A-Za-z0-9_./-]/g, '_');
   return /^[A-Za-z0-9.]/.test(cleaned) ? cleaned : `t${cleaned}`;
 }
 

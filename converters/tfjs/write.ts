@@ -3,7 +3,7 @@ import { type Graph, type Node, tensorOf } from '../../src/ir/graph.js';
 import { opDef } from '../../src/ops/index.js';
 import { isUnsupported } from '../../src/ops/op-def.js';
 import { attachWire, freeBatch, type WireInput } from '../wire-tail.js';
-import { shapeJson, TfGraphSink, TfNodeEmitter } from './write-nodes.js';
+import { shapeJson, signatureKey, TfGraphSink, TfNodeEmitter } from './write-nodes.js';
 
 const SHARD = 'group1-shard1of1.bin';
 
@@ -22,7 +22,7 @@ export interface TfjsModelFiles {
  * A tail as a TF.js graph-model, which @tensorflow/tfjs-converter loads and runs on any backend (cpu, wasm, WebGL, WebGPU,
  * tfjs-node). Inputs are the int8 wire tensors [N, …] as int32 tensors (TF.js has no int8), NHWC, in the order of `wire`; they
  * are cast and dequantized inside. The batch N is open. Fused activations are nodes of their own. Names are the tensors' ids,
- * with `_` for what TensorFlow does not take; the signature has the ids themselves. `userDefinedMetadata` holds classes and wire.
+ * with `_` for what TensorFlow does not take; the signature has the ids themselves (signatureKey). `userDefinedMetadata` holds classes and wire.
  * The same arguments give the same bytes.
  *
  * @param tail float32, batch 1; without nodes when the cut is the output, the whole network when it is the input
@@ -37,8 +37,8 @@ export function writeTfjsGraphModel(
   const sink = new TfGraphSink(graph);
   for (const id of graph.inputs) sink.placeholder(id, openShape(graph, id));
   writeNodes(graph, sink);
-  const inputs = graph.inputs.map((id) => [id, signatureEntry(graph, sink, id, 'DT_INT32')]);
-  const outputs = graph.outputs.map((id) => [id, signatureEntry(graph, sink, id, 'DT_FLOAT')]);
+  const inputs = graph.inputs.map((id) => [signatureKey(id), signatureEntry(graph, sink, id, 'DT_INT32')]);
+  const outputs = graph.outputs.map((id) => [signatureKey(id), signatureEntry(graph, sink, id, 'DT_FLOAT')]);
   const model = {
     format: 'graph-model',
     generatedBy: 'isplit-edge',

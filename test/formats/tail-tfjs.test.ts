@@ -109,6 +109,19 @@ describe('the files', () => {
     for (const name of names) expect(name).toMatch(/^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$/);
   });
 
+  it('keep the order of wire tensors whose ids are numbers', async () => {
+    const b = new GraphBuilder('numbers', SHAPES);
+    const [x, y] = [b.input('12', [1, 3]), b.input('3', [1, 3])];
+    const difference = b.build([b.op('sub', [x, y], {}, { id: '7' })]);
+    const values = [Int8Array.of(100, 100, 100), Int8Array.of(1, 2, 3)];
+    const wire = [
+      { id: '12', scale: 1, zeroPoint: 0 },
+      { id: '3', scale: 1, zeroPoint: 0 },
+    ];
+    const numbers = writeTfjsGraphModel(difference, wire);
+    expect(Array.from(await runTfjsTail(numbers, 'cpu', difference, values, 1))).toEqual([99, 98, 97]);
+  });
+
   it('list nodes after their inputs', () => {
     const seen = new Set<string>();
     for (const { name, input } of json.modelTopology.node) {
