@@ -27,7 +27,8 @@ import {
   refuseInt8,
   tableKernel,
 } from './int8-operands.js';
-import type { Int8Kernel, Int8Operands } from './op-def.js';
+import { prepareRescale, type Rescaling } from './int8-rescaling.js';
+import type { FusedActivation, Int8Kernel, Int8Operands } from './op-def.js';
 
 /** Operands of add and sub are brought to a common scale with this many more bits. */
 const SUM_SHIFT = 20;
@@ -55,12 +56,13 @@ export function prepareInt8Sum({ inputs, outputs, attrs }: Int8Operands<Fusable>
   const tableA = tableOf(a);
   const tableB = tableOf(b);
   const { multiplier, shift } = smallerThanOne(round(twiceMax / round((1 << SUM_SHIFT) * output.scale)), outputs[0]);
-  const [min, max] = activationRange(output, attrs.activation);
-  return binaryKernel(inputs, outputs, (x, y) => {
-    const sum = ((tableA[x & 0xff] as number) + sign * (tableB[y & 0xff] as number)) | 0;
-    const value = multiplyByQuantizedMultiplier(sum, multiplier, shift) + output.zeroPoint;
-    return value < min ? min : value > max ? max : value;
-  });
+  const rescaling = uniformRescaling({ multiplier, shift }, output, attrs.activation);
+  return binaryKernel(
+    inputs,
+    outputs,
+    rescaling,
+    (x, y) => ((tableA[x & 0xff] as number) + sign * (tableB[y & 0xff] as number)) | 0,
+  );
 }
 
 /** Source: QuantizeMultiplierSmallerThanOneExp, which ends the program where this refuses. */
@@ -77,29 +79,51 @@ export function prepareInt8Mul({ inputs, outputs, attrs }: Int8Operands<Fusable>
   const a = activationQuant(inputs[0]);
   const b = activationQuant(inputs[1]);
   const output = activationQuant(outputs[0]);
-  const { multiplier, shift } = quantizeMultiplier((a.scale * b.scale) / output.scale);
-  const [min, max] = activationRange(output, attrs.activation);
-  return binaryKernel(inputs, outputs, (x, y) => {
-    const product = (x - a.zeroPoint) * (y - b.zeroPoint);
-    const value = multiplyByQuantizedMultiplier(product, multiplier, shift) + output.zeroPoint;
-    return value < min ? min : value > max ? max : value;
-  });
+  const rescaling = uniformRescaling(quantizeMultiplier((a.scale * b.scale) / output.scale), output, attrs.activation);
+  return binaryKernel(inputs, outputs, rescaling, (x, y) => (x - a.zeroPoint) * (y - b.zeroPoint));
+}
+
+/** Elements whose int32 results wait to be rescaled together. */
+const CHUNK = 256;
+
+/** The same rescaling for every element of a chunk. */
+function uniformRescaling(
+  { multiplier, shift }: QuantizedMultiplier,
+  output: PerTensor,
+  activation: FusedActivation | undefined,
+): Rescaling {
+  const [min, max] = activationRange(output, activation);
+  return {
+    multipliers: new Int32Array(CHUNK).fill(multiplier),
+    shifts: new Int32Array(CHUNK).fill(shift),
+    zeroPoint: output.zeroPoint,
+    min,
+    max,
+  };
 }
 
 function binaryKernel(
   inputs: readonly Tensor[],
   outputs: readonly Tensor[],
+  rescaling: Rescaling,
   combine: (x: number, y: number) => number,
 ): Int8Kernel {
   const shape = (outputs[0] as Tensor).shape;
   const at0 = broadcastIndices((inputs[0] as Tensor).shape, shape);
   const at1 = broadcastIndices((inputs[1] as Tensor).shape, shape);
+  const rescale = prepareRescale(rescaling);
+  const results = new Int32Array(CHUNK);
   return (from, to) => {
     const a = from[0] as Int8Array;
     const b = from[1] as Int8Array;
     const y = to[0] as Int8Array;
-    for (let i = 0; i < y.length; i++) {
-      y[i] = combine(a[at0 ? (at0[i] as number) : i] as number, b[at1 ? (at1[i] as number) : i] as number);
+    for (let start = 0; start < y.length; start += CHUNK) {
+      const count = Math.min(CHUNK, y.length - start);
+      for (let k = 0; k < count; k++) {
+        const i = start + k;
+        results[k] = combine(a[at0 ? (at0[i] as number) : i] as number, b[at1 ? (at1[i] as number) : i] as number);
+      }
+      rescale(results, 0, count, 0, y, start);
     }
   };
 }
