@@ -60,7 +60,8 @@ export async function measureTensors(
           const { scale, zeroPoint } = quantOf(int8, id);
           sum.add((values[id] as Float32Array).subarray(i * n, (i + 1) * n), codes.get(id) ?? [], scale, zeroPoint);
         }
-        ctx.onProgress?.({ stage: 'measure', done: ++done, total: used.length, unit: 'samples' });
+        done++;
+        ctx.onProgress?.({ stage: 'measure', done, total: used.length, unit: 'samples' });
       }
     }
   } finally {

@@ -36,7 +36,8 @@ export function chooseActivationQuant(low: number, high: number): ActivationQuan
   const max = Math.max(high, 0);
   const range = max - min > SMALLEST_RANGE ? max - min : 1;
   const scale = Math.fround(range / STEPS);
-  const zeroPoint = Math.round(INT8_MIN - min / scale);
+  // Adding zero makes −0 a 0.
+  const zeroPoint = Math.round(INT8_MIN - min / scale) + 0;
   return { scale, zeroPoint: Math.min(INT8_MAX, Math.max(INT8_MIN, zeroPoint)) };
 }
 

@@ -41,7 +41,8 @@ export async function searchRanges(
   const measure = async (picked: ReadonlyMap<QuantGroup, RangeCandidate>): Promise<MeasuredError> => {
     throwIfAborted(ctx);
     const error = await meter.measure(quantsOf(fixed, picked));
-    ctx.onProgress?.({ stage: 'choose ranges', done: ++trials, unit: 'trials' });
+    trials++;
+    ctx.onProgress?.({ stage: 'choose ranges', done: trials, unit: 'trials' });
     return error;
   };
   let best = await measure(chosen);

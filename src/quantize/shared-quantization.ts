@@ -43,7 +43,8 @@ interface Class {
 }
 
 /**
- * Ties tensors together. Two fixed quantizations that differ do not meet: a requantizing node keeps them apart.
+ * Ties tensors together. A fixed quantization is not forced upon others that meet it in a concatenation: a requantizing node
+ * brings it to the range of all.
  * @param input fixes the quantization of the graph's input
  */
 export function shareQuantization(graph: Graph, input: ActivationQuant | undefined): SharedQuantization {
@@ -74,11 +75,15 @@ export function shareQuantization(graph: Graph, input: ActivationQuant | undefin
       continue;
     }
     const inputs = [...node.inputs];
-    for (const i of dataInputs(node)) {
+    const data = dataInputs(node);
+    const sources = [...new Set(data.map((i) => classOf(inputs[i] as string)))];
+    const first = sources[0]?.fixed?.quant;
+    const agree = first && sources.every((c) => c.fixed && sameQuant(c.fixed.quant, first));
+    for (const i of data) {
       const x = inputs[i] as string;
       const [a, b] = [classOf(x), classOf(y)];
       if (a === b) continue;
-      if (a.fixed && b.fixed && !sameQuant(a.fixed.quant, b.fixed.quant)) {
+      if (a.fixed && sources.length > 1 && !agree) {
         const { shape } = tensorOf(graph, x);
         const id = fresh(`${x}/requantized`);
         added.push({ id, shape, dtype: 'float32' });
@@ -124,13 +129,13 @@ function collectGroups(
 }
 
 /**
- * Members whose values decide the range: those that a `calibrated` op, the input or a constant brings in. What as-inputs ops
+ * Members whose values decide the range: those that a `calibrated` op, the input, a requantizing node or a constant brings in. What as-inputs ops
  * make of them lies within (an average, a maximum, a selection), padding aside.
  */
 export function rangeSources(graph: Graph, group: QuantGroup): string[] {
   const producerOf = producers(graph);
   return group.members.filter((id) => {
     const node = producerOf.get(id);
-    return !node || (node.kind !== 'identity' && int8Support(node).output !== 'as-inputs') || isConstant(graph, id);
+    return !node || node.kind === 'identity' || int8Support(node).output !== 'as-inputs' || isConstant(graph, id);
   });
 }
