@@ -6,9 +6,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Bench } from './bench.js';
+import { buildBench } from './build.js';
 import { importanceBench } from './importance.js';
 
-const BENCHES: Readonly<Record<string, Bench>> = { importance: importanceBench };
+const BENCHES: Readonly<Record<string, Bench>> = { importance: importanceBench, build: buildBench };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

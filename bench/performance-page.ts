@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { type BuildResult, renderBuild } from './build-table.js';
 import { type ImportanceResult, renderImportance } from './importance-table.js';
 
 interface MemoryEvidence {
@@ -50,6 +51,15 @@ Profiled with onnxruntime's own profiler, sums of the fastest run of each kernel
 | without the blocked layout (optimisation level \`extended\`) | rejected: minima 12 % slower on ResNet-50 and VGG16-64 |
 | denormals as zero | left out: minima 1 to 20 % better on ResNet-50 and VGG16-64, up to 2.4 times on MobileNet, but with spreads as large in the same runs; undecided |
 | gradients stop at the first layer output | there from the start: the picture's gradient is never computed |
+
+## Building a head, running it
+
+\`npm run bench -- build\` · Both sides start from the loaded network and the same calibration samples in memory and end with the bytes of
+the int8 file; imports and loading are apart. TensorFlow's converter calibrates by minimum and maximum; ours measures the error of several
+ranges per tensor, equalises layers and corrects biases where that helps, on as many samples. Inference is one record after the other on one
+thread, random inputs, against the TFLite-Micro interpreter of PyPI (reference kernels, x86-64); the outputs are compared byte by byte.
+
+${renderBuild(load<BuildResult>('bench/results/build.json'))}
 
 ## Memory
 
