@@ -1,6 +1,6 @@
 /** Section of docs/evidence.md on TFLite-Micro's arena. */
 import { formatCount } from '../src/core/units.js';
-import type { HeadArena } from './arena.js';
+import type { FileArena, HeadArena } from './arena.js';
 
 export interface ArenaFigures {
   readonly oracle: Readonly<Record<string, string>>;
@@ -9,15 +9,15 @@ export interface ArenaFigures {
     readonly arenaUsedBytes: number;
     readonly predictedBytes: number;
   }[];
+  readonly files: readonly FileArena[];
   readonly heads: readonly HeadArena[];
 }
 
 type Table = (head: readonly string[], rows: readonly (readonly (string | number)[])[]) => string;
 
-export function renderArena({ oracle, goldens, heads }: ArenaFigures, table: Table): string {
-  const exact = heads.filter(
-    (h) => h.wheelPredictedBytes === h.wheelBytes && h.wheelPredictedUsedBytes === h.wheelUsedBytes,
-  ).length;
+export function renderArena({ oracle, goldens, files, heads }: ArenaFigures, table: Table): string {
+  const countExact = (rows: readonly FileArena[] | readonly HeadArena[]): number =>
+    rows.filter((r) => r.wheelPredictedBytes === r.wheelBytes && r.wheelPredictedUsedBytes === r.wheelUsedBytes).length;
   const models = [...new Set(heads.map((h) => h.model))];
   return `## Arena of TFLite-Micro
 
@@ -31,7 +31,7 @@ ${table(
 
 Every single-tensor head of four networks, and the whole networks, as int8 files: the smallest arena with which the wheel (tflite-micro
 ${oracle['tflite-micro']}) starts and runs, found by bisection. Predicted for the wheel itself, that and the total it prints are equal to the byte for
-**${exact} of ${heads.length}** heads. The wheel is built with a recorder and support for compressed tensors; predicted for a build without them, its
+**${countExact(heads)} of ${heads.length}** heads, and for ${countExact(files)} of ${files.length} published int8 and float32 files. The wheel is built with a recorder and support for compressed tensors; predicted for a build without them, its
 arena is smaller by the bytes in the fourth column. Bytes:
 
 ${table(

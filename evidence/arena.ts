@@ -28,6 +28,27 @@ export const ARENA_MODELS: Readonly<Record<string, () => string>> = {
   mobilenet_v1_025_224: () => sharedData('models/mobilenet_v1_025_224_tfjs/model.json'),
 };
 
+/** Published .tflite files that TFLite-Micro runs, int8 and float32. */
+export const ARENA_FILES = [
+  'mlperf-tiny/ad01_fp32',
+  'mlperf-tiny/ic_resnet8_float',
+  'mlperf-tiny/ic_resnet8_int8',
+  'mlperf-tiny/vww_96_float',
+  'mlperf-tiny/vww_96_int8',
+  'tflm/hello_world_float',
+  'tflm/hello_world_int8',
+  'tflm/micro_speech_quantized',
+  'tflm/person_detect',
+];
+
+export interface FileArena {
+  readonly file: string;
+  readonly wheelPredictedBytes: number;
+  readonly wheelPredictedUsedBytes: number;
+  readonly wheelBytes: number;
+  readonly wheelUsedBytes: number;
+}
+
 export interface HeadArena {
   readonly model: string;
   readonly cut: string;
@@ -145,6 +166,23 @@ export function measureInWheel(python: string, files: readonly string[]): WheelM
   return JSON.parse(stdout) as WheelMemory[];
 }
 
+/** Published files in the wheel, beside what is predicted for it. */
+export function measureFiles(python: string): FileArena[] {
+  const paths = ARENA_FILES.map((name) => sharedData(`models/${name}.tflite`));
+  const measured = measureInWheel(python, paths);
+  return paths.map((file, i) => {
+    const { minimumBytes, highBytes } = predictTflmArena(readTflmModel(readFileSync(file)), TFLM_TARGETS.wheel);
+    const { smallestBytes, recordedBytes } = measured[i] as WheelMemory;
+    return {
+      file: `${ARENA_FILES[i]}.tflite`,
+      wheelPredictedBytes: minimumBytes,
+      wheelPredictedUsedBytes: highBytes,
+      wheelBytes: smallestBytes,
+      wheelUsedBytes: recordedBytes,
+    };
+  });
+}
+
 /** Predictions for the goldens beside what TFLite-Micro reported. */
 export function predictGoldens(): { model: string; arenaUsedBytes: number; predictedBytes: number }[] {
   return ['hello_world_int8', 'ic_resnet8_int8', 'person_detect'].map((name) => {
@@ -169,6 +207,7 @@ export const arena: Evidence = {
     return {
       oracle: { 'tflite-micro': '0.dev20261023182759' },
       goldens: predictGoldens(),
+      files: measureFiles(venvPython()),
       heads: await measureHeads(Object.keys(ARENA_MODELS), 1, venvPython(), report),
     };
   },

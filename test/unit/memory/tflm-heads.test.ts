@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { measureHeads } from '../../../evidence/arena.js';
+import { ARENA_FILES, measureFiles, measureHeads } from '../../../evidence/arena.js';
 import { describeNeeding, oraclePython, pythonOracle, sharedTestData } from '../../support/shared-data.js';
 
 /** A smaller edition of `npm run evidence -- arena`. */
@@ -17,4 +17,13 @@ describeNeeding([pythonOracle, sharedTestData], 'arena of heads in the TFLite-Mi
       expect(head.plannedBytes).toBeLessThan(head.predictedBytes);
     }
   }, 120_000);
+
+  it('is predicted to the byte for published files, int8 and float32', () => {
+    const files = measureFiles(oraclePython() as string);
+    expect(files).toHaveLength(ARENA_FILES.length);
+    for (const file of files) {
+      expect([file.file, file.wheelPredictedBytes]).toEqual([file.file, file.wheelBytes]);
+      expect([file.file, file.wheelPredictedUsedBytes]).toEqual([file.file, file.wheelUsedBytes]);
+    }
+  }, 60_000);
 });
