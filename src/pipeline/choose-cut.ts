@@ -1,5 +1,6 @@
 import type { CutPoint } from '../analyze/cut-points.js';
 import { type RunContext, throwIfAborted } from '../core/context.js';
+import { IsplitError } from '../core/errors.js';
 import { estimateCodeBytes } from '../cost/code-size.js';
 import { type CutCost, measureCutCosts } from '../cost/cut-cost.js';
 import { estimateCutLatency } from '../cost/cut-latency.js';
@@ -55,31 +56,53 @@ export async function chooseCut(request: ChooseCutRequest, ctx: RunContext): Pro
   const planned = asked === undefined ? analysis.cuts : candidates;
   const rejected: RejectedCut[] = planned
     .filter((cut) => !cut.feasible)
-    .map(({ id, reasons }) => ({ id, stage: 'planned', reasons, by: null }));
+    .map(({ id, reasons }) => ({ id, stage: 'planned', reasons, problem: null, by: null }));
   const headNodes = new Map(candidates.map((cut) => [cut.id, nodesOfHead(request.network, cut.tensors)]));
-  const tooLarge: { id: string; reasons: readonly Reason[] }[] = [];
+  const ruledOut: { id: string; reasons: readonly Reason[]; problem: string | null }[] = [];
+  let refusal: IsplitError | undefined;
   for (const cut of candidates) {
     throwIfAborted(ctx);
     if (!cut.feasible) continue;
     const nodes = headNodes.get(cut.id) as ReadonlySet<string>;
-    const within = tooLarge.find(({ id }) => isWithin(headNodes.get(id) as ReadonlySet<string>, nodes));
+    const within = ruledOut.find(({ id }) => isWithin(headNodes.get(id) as ReadonlySet<string>, nodes));
     if (within) {
-      rejected.push({ id: cut.id, stage: 'built', reasons: within.reasons, by: within.id });
+      const { reasons, problem } = within;
+      rejected.push({ id: cut.id, stage: 'built', reasons, problem, by: within.id });
       continue;
     }
-    const head = await request.build(cut.tensors);
+    const head = await buildUnlessRefused(request, cut);
+    if (head instanceof IsplitError) {
+      refusal ??= head;
+      rejected.push({ id: cut.id, stage: 'built', reasons: [], problem: head.message, by: null });
+      ruledOut.push({ id: cut.id, reasons: [], problem: head.message });
+      continue;
+    }
     const { size, reasons } = measureBuilt(request, cut, head);
     if (reasons.length === 0) {
       const why = asked === undefined ? whyFirst(request, rejected) : 'asked for with --cut';
       const chosen = { id: cut.id, tensors: cut.tensors, shapes: cut.shapes, why, planned: plannedSize(request, cut) };
       return { plan: { ...draftPlan(request, rejected), chosen: { ...chosen, built: size } }, head };
     }
-    rejected.push({ id: cut.id, stage: 'built', reasons, by: null });
+    rejected.push({ id: cut.id, stage: 'built', reasons, problem: null, by: null });
     const inherited = inheritedReasons(reasons);
-    if (inherited.length > 0) tooLarge.push({ id: cut.id, reasons: inherited });
+    if (inherited.length > 0) ruledOut.push({ id: cut.id, reasons: inherited, problem: null });
   }
+  // Nothing is too large: then it is not the budgets that are wrong.
+  if (refusal && rejected.every(({ problem }) => problem !== null)) throw refusal;
   const remedies = await findRemedies(request, rejected);
   return { plan: { ...draftPlan(request, rejected), chosen: null, remedies }, head: undefined };
+}
+
+/** What a head may hold that the int8 path does not have; a shallower cut may do without it. */
+const REFUSALS: ReadonlySet<string> = new Set(['E_HOOK_UNSUPPORTED', 'E_OP_UNSUPPORTED', 'E_INT8_UNSUPPORTED']);
+
+async function buildUnlessRefused(request: ChooseCutRequest, cut: AnalyzedCut): Promise<BuiltHead | IsplitError> {
+  try {
+    return await request.build(cut.tensors);
+  } catch (error) {
+    if (error instanceof IsplitError && REFUSALS.has(error.code)) return error;
+    throw error;
+  }
 }
 
 function draftPlan(request: ChooseCutRequest, rejected: readonly RejectedCut[]): Omit<SplitPlan, 'chosen'> {
@@ -104,9 +127,16 @@ function draftPlan(request: ChooseCutRequest, rejected: readonly RejectedCut[]):
 }
 
 function whyFirst({ analysis }: ChooseCutRequest, rejected: readonly RejectedCut[]): string {
-  const tried = rejected.filter(({ stage }) => stage === 'built').map(({ id }) => id);
-  const first = `highest ${analysis.rankBy} of those that fit`;
-  return tried.length === 0 ? first : `${first}; ${tried.join(', ')} came before it but did not fit once built`;
+  const before = (unbuildable: boolean): string =>
+    rejected
+      .filter(({ stage, problem }) => stage === 'built' && (problem !== null) === unbuildable)
+      .map(({ id }) => id)
+      .join(', ');
+  return [
+    `highest ${analysis.rankBy} of those that fit`,
+    ...(before(false) ? [`${before(false)} came before it but did not fit once built`] : []),
+    ...(before(true) ? [`${before(true)} came before it but cannot be made int8`] : []),
+  ].join('; ');
 }
 
 function nodesOfHead(network: Graph, tensors: readonly string[]): ReadonlySet<string> {
@@ -180,8 +210,10 @@ async function findRemedies(request: ChooseCutRequest, rejected: readonly Reject
   const remedies: Remedy[] = [];
   for (const { id } of raisableCuts(rejected)) {
     const cut = request.analysis.cuts.find((c) => c.id === id) ?? describeAsked(request, id);
-    const { reasons } = measureBuilt(request, cut, await request.build(cut.tensors));
-    const [remedy] = raisableCuts([{ id, stage: 'built', reasons, by: null }]);
+    const head = await buildUnlessRefused(request, cut);
+    if (head instanceof IsplitError) continue;
+    const { reasons } = measureBuilt(request, cut, head);
+    const [remedy] = raisableCuts([{ id, stage: 'built', reasons, problem: null, by: null }]);
     if (remedy) remedies.push(describeRemedy(id, remedy.reasons, true));
   }
   return remedies;
@@ -189,9 +221,11 @@ async function findRemedies(request: ChooseCutRequest, rejected: readonly Reject
 
 /** `--cut input`: the quantized input is sent, nothing runs on the device. Only the wire and the latency can be too much. */
 function planWithoutHead(request: ChooseCutRequest): SplitPlan {
-  const { network, budgets } = request;
+  const { network, budgets, deployment } = request;
+  const [cost] = measureCutCosts(network, [network.inputs]) as [CutCost];
   const shape = tensorOf(network, network.inputs[0] as string).shape.slice(1);
-  const wireBytes = elementCount(shape);
+  const latencyUs = deployment && estimateCutLatency(cost, deployment).latencyUs.total;
+  const { wireBytes } = cost;
   const planned: HeadSize = {
     flashBytes: 0,
     weightBytes: 0,
@@ -199,14 +233,15 @@ function planWithoutHead(request: ChooseCutRequest): SplitPlan {
     ramBytes: 0,
     macs: 0,
     wireBytes,
-    latencyUsEstimate: null,
+    latencyUsEstimate: latencyUs ?? null,
   };
-  const reasons = findReasons({ flashBytes: 0, arenaBytes: 0, headMacs: 0, wireBytes }, budgets);
+  const demand = { flashBytes: 0, arenaBytes: 0, headMacs: 0, wireBytes };
+  const reasons = findReasons({ ...demand, ...(latencyUs === undefined ? {} : { latencyUs }) }, budgets);
   if (reasons.length === 0) {
     const chosen = { id: CUT_INPUT, tensors: [...network.inputs], shapes: [shape], why: 'asked for with --cut' };
     return { ...draftPlan(request, []), chosen: { ...chosen, planned, built: null } };
   }
-  const rejected: RejectedCut[] = [{ id: CUT_INPUT, stage: 'planned', reasons, by: null }];
+  const rejected: RejectedCut[] = [{ id: CUT_INPUT, stage: 'planned', reasons, problem: null, by: null }];
   const remedies = [describeRemedy(CUT_INPUT, reasons, false)];
   return { ...draftPlan(request, rejected), chosen: null, remedies };
 }

@@ -65,7 +65,9 @@ export function infeasibleError(plan: SplitPlan, inputWireBytes: number): Isplit
     plan.asked === null
       ? `no cut of ${plan.model.name} fits`
       : `cut "${plan.asked}" of ${plan.model.name} does not fit`;
-  const ordered = [...plan.rejected].sort((a, b) => excessOf(a.reasons) - excessOf(b.reasons));
+  const ordered = [...plan.rejected].sort(
+    (a, b) => Number(a.problem !== null) - Number(b.problem !== null) || excessOf(a.reasons) - excessOf(b.reasons),
+  );
   const verdict: Problem = {
     code: 'E_BUDGET_INFEASIBLE',
     message: `${what} ${on}${wish}`,
@@ -86,15 +88,15 @@ export function infeasibleError(plan: SplitPlan, inputWireBytes: number): Isplit
     ...ordered.map(
       (cut): Problem => ({
         code: 'E_BUDGET_INFEASIBLE',
-        message: `${cut.id}: ${cut.reasons.map(formatReason).join('; ')}${describeStage(cut)}`,
-        context: { cut: cut.id, stage: cut.stage, by: cut.by, reasons: cut.reasons },
+        message: `${cut.id}: ${cut.problem ?? cut.reasons.map(formatReason).join('; ')}${describeStage(cut)}`,
+        context: { cut: cut.id, stage: cut.stage, by: cut.by, reasons: cut.reasons, problem: cut.problem },
       }),
     ),
   ]);
 }
 
-function describeStage({ stage, by }: RejectedCut): string {
-  if (stage === 'planned') return '';
+function describeStage({ stage, by, problem }: RejectedCut): string {
+  if (stage === 'planned' || problem !== null) return '';
   return by === null ? ' (as built)' : ` (at least: it contains ${by}, as built)`;
 }
 

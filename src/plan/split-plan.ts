@@ -31,8 +31,10 @@ export interface RejectedCut {
    * shallower cut that it contains.
    */
   readonly stage: 'planned' | 'built';
-  /** Every limit it breaks. */
+  /** Every limit it breaks; none when the head cannot be built at all. */
   readonly reasons: readonly Reason[];
+  /** Why its head cannot be built (an operator without an int8 form, say); null when it can. */
+  readonly problem: string | null;
   /** The cut whose built head rules this one out; null when it is its own. */
   readonly by: string | null;
 }
@@ -82,9 +84,10 @@ export function excessOf(reasons: readonly Reason[]): number {
   return reasons.reduce((worst, r) => Math.max(worst, r.needs / Math.max(r.has, 1)), 1);
 }
 
-/** The rejected cut that is closest to fitting, the shallower of equals. */
+/** The rejected cut that is closest to fitting, the shallower of equals; one that cannot be built is none. */
 export function nearestRejected(rejected: readonly RejectedCut[]): RejectedCut | undefined {
-  return rejected.reduce<RejectedCut | undefined>(
+  const measured = rejected.filter(({ problem }) => problem === null);
+  return measured.reduce<RejectedCut | undefined>(
     (best, cut) => (best === undefined || excessOf(cut.reasons) < excessOf(best.reasons) ? cut : best),
     undefined,
   );

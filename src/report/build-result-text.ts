@@ -29,6 +29,9 @@ export interface BuildResult {
   readonly folder: string;
 }
 
+/** Share of the MACs above which a split is no split. */
+const NEARLY_ALL = 0.95;
+
 /** Digits of the splitId shown. */
 const ID_DIGITS = 16;
 
@@ -71,8 +74,8 @@ function applyPlan(analysis: Analysis, plan: SplitPlan): Analysis {
   return {
     ...analysis,
     cuts: analysis.cuts.map((cut) => {
-      const reasons = rejected.get(cut.id) ?? [];
-      return reasons.length > 0 ? { ...cut, feasible: false, reasons } : cut;
+      const reasons = rejected.get(cut.id);
+      return reasons === undefined ? cut : { ...cut, feasible: false, reasons };
     }),
     ranking: [chosen, ...analysis.ranking.filter((id) => id !== chosen && !rejected.has(id))],
   };
@@ -104,7 +107,11 @@ function describeCut({ analysis, plan }: BuildResult): string {
       : chosen.id === CUT_OUTPUT
         ? 'everything runs on the device'
         : `${((100 * macs) / Math.max(analysis.model.macs, 1)).toFixed(0)} % of the MACs on the device`;
-  return plainText(`${chosen.id} ${shapes}: ${formatBytes(wireBytes)} on the wire, ${where}; ${chosen.why}`);
+  const nearlyAll = chosen.built !== null && chosen.id !== CUT_OUTPUT && macs > NEARLY_ALL * analysis.model.macs;
+  const doubt = nearlyAll
+    ? '. That leaves almost nothing to the gateway: compare with --cut output, or set --budget-macs or --budget-latency to look for earlier cuts'
+    : '';
+  return plainText(`${chosen.id} ${shapes}: ${formatBytes(wireBytes)} on the wire, ${where}; ${chosen.why}${doubt}`);
 }
 
 function describeQuantization(report: QuantizationReport | null): string {

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { findCutPoints } from '../../../src/analyze/cut-points.js';
 import { findLogits } from '../../../src/analyze/logits.js';
+import { IsplitError } from '../../../src/core/errors.js';
 import { type CutCost, measureCutCosts } from '../../../src/cost/cut-cost.js';
 import { elementCount, type Graph, tensorOf } from '../../../src/ir/graph.js';
 import { type Deployment, describeCut } from '../../../src/pipeline/analyze.js';
@@ -78,6 +79,7 @@ describe('chooseCut', () => {
         id: 'dense1',
         stage: 'built',
         by: null,
+        problem: null,
         reasons: [{ code: 'budget-ram', needs: 150_001, has: 150_000, unit: 'B' }],
       },
     ]);
@@ -102,6 +104,23 @@ describe('chooseCut', () => {
       'planned',
       'budget-wire',
     ]);
+  });
+  it('goes on with a shallower cut when a head holds what cannot be made int8', async () => {
+    const { built, whole } = request({}, () => SMALL);
+    const refuse = (from: string): typeof whole.build => {
+      return async (tensors) => {
+        if (tensors[0] !== from) return whole.build(tensors);
+        throw new IsplitError({ code: 'E_HOOK_UNSUPPORTED', message: `${from} has no int8 form` });
+      };
+    };
+    const { plan } = await chooseCut({ ...whole, build: refuse('dense1') }, {});
+    expect([built, plan.chosen?.id]).toEqual([['pool3'], 'pool3']);
+    expect(plan.rejected).toMatchObject([{ id: 'dense1', reasons: [], problem: 'dense1 has no int8 form' }]);
+    expect(plan.chosen?.why).toContain('dense1 came before it but cannot be made int8');
+    const byHand = request({}, () => SMALL, 'dense1').whole;
+    await expect(chooseCut({ ...byHand, build: refuse('dense1') }, {})).rejects.toMatchObject({
+      code: 'E_HOOK_UNSUPPORTED',
+    });
   });
   it('measures what would make an impossible wish fit', async () => {
     const { built, whole } = request({ totalBytes: 8000 }, () => [5000, 9500]);
@@ -134,6 +153,9 @@ describe('--cut', () => {
     const { plan, head } = await chooseCut(whole, {});
     expect([built, head]).toEqual([[], undefined]);
     expect(plan.chosen).toMatchObject({ id: 'input', built: null, planned: { wireBytes: 784 } });
+    const deployment = chooseDeployment('esp32') as Deployment;
+    const slow = { ...request({ latencyUs: 10 }, () => SMALL, 'input').whole, deployment };
+    expect((await chooseCut(slow, {})).plan.rejected[0]?.reasons[0]?.code).toBe('budget-latency');
     const tight = await chooseCut(request({ wireBytes: 783 }, () => SMALL, 'input').whole, {});
     expect(tight.plan).toMatchObject({ chosen: null, remedies: [{ cut: 'input', options: ['--budget-wire 784B'] }] });
   });

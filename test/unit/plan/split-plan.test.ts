@@ -20,6 +20,7 @@ const rejected = (id: string, ...reasons: readonly Reason[]): RejectedCut => ({
   id,
   stage: 'planned',
   reasons,
+  problem: null,
   by: null,
 });
 
@@ -106,6 +107,18 @@ describe('E_BUDGET_INFEASIBLE', () => {
     expect(infeasibleError(plan(), 3072).hint).toBe('To fit: --budget 13KB (cut conv2); docs/budgets.md.');
     expect(infeasibleError(plan(), 500).hint).toContain('--cut input (500 B on the wire, nothing on the device)');
     expect(infeasibleError(plan({ remedies: [], budgets: {} }), 500).hint).toContain('a board with more memory');
+  });
+  it('lists heads that cannot be built last, with the reason', () => {
+    const unbuildable: RejectedCut = {
+      id: 'abs1',
+      stage: 'built',
+      reasons: [],
+      problem: 'abs has no int8 form',
+      by: null,
+    };
+    const error = infeasibleError(plan({ rejected: [unbuildable, ...CUTS] }), 1);
+    expect(error.all.at(-1)?.message).toBe('abs1: abs has no int8 form');
+    expect(nearestRejected([unbuildable])).toBeUndefined();
   });
   it('names the cut that was asked for, and what was measured', () => {
     const cut: RejectedCut = { ...(CUTS[1] as RejectedCut), stage: 'built' };

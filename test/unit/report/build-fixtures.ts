@@ -37,7 +37,7 @@ function planOf(): SplitPlan {
       built: size,
     },
     ranking: ['pool2'],
-    rejected: [{ id: 'conv3_1', stage: 'built', reasons: [], by: null }],
+    rejected: [{ id: 'conv3_1', stage: 'built', reasons: [], problem: null, by: null }],
     nearest: 'conv3_1',
     remedies: [],
     warnings: ['a note of the plan'],
