@@ -181,5 +181,5 @@ export const builds: Evidence = {
   name: 'builds',
   summary: 'builds for a Coral board, an ESP32-S3, an ESP32-C3, and one that no ESP32 can hold',
   missing: missingSharedData,
-  run: (report) => measureBuilds(FROM_SOURCES, 1000, report),
+  run: (report) => measureBuilds(FROM_SOURCES, 400, report),
 };
