@@ -1,10 +1,15 @@
-import { IsplitError } from '../core/errors.js';
+import { fail, IsplitError } from '../core/errors.js';
+import { formatBytes } from '../core/units.js';
 import type { CompiledGraph, Engine, Values } from '../engines/engine.js';
 import { elementCount, type Graph, tensorOf } from '../ir/graph.js';
 import { setBatch } from '../passes/set-batch.js';
 
 /** Records in one engine run, at most: larger batches gain little and hold memory. */
 const LARGEST_BATCH = 64;
+/** Activations of a batch, at most, all at once. */
+const BATCH_BYTES = 2 ** 28;
+/** Of one record; VGG16 at 224×224 has 60 MB. Files may state any shape, and engines then ask for any memory. */
+const LARGEST_ACTIVATIONS_BYTES = 2 ** 30;
 
 export interface BatchRunnerOptions {
   readonly threads?: number;
@@ -30,9 +35,11 @@ export class BatchRunner {
     this.outputSizes = sizes(graph.outputs);
   }
 
-  /** @param graph float32, batch 1 @throws IsplitError E_HOOK_UNSUPPORTED, E_ENGINE */
+  /** @param graph float32, batch 1 @throws IsplitError E_HOOK_UNSUPPORTED, E_ENGINE, E_MODEL_TOO_LARGE */
   static async create(engine: Engine, graph: Graph, options: BatchRunnerOptions = {}): Promise<BatchRunner> {
-    const { graph: batched, batch } = batchWherePossible(graph, options.batchSize ?? LARGEST_BATCH);
+    const bytes = activationBytes(graph);
+    const fitting = Math.max(1, Math.floor(BATCH_BYTES / bytes));
+    const { graph: batched, batch } = batchWherePossible(graph, Math.min(options.batchSize ?? LARGEST_BATCH, fitting));
     const compiled = await engine.compile(batched, options.threads === undefined ? {} : { threads: options.threads });
     return new BatchRunner(batched, compiled, batch);
   }
@@ -89,4 +96,19 @@ function batchWherePossible(graph: Graph, batch: number): { graph: Graph; batch:
     }
   }
   return { graph, batch: 1 };
+}
+
+function activationBytes(graph: Graph): number {
+  let bytes = 0;
+  for (const { data, shape } of graph.tensors.values()) if (data === undefined) bytes += 4 * elementCount(shape);
+  if (bytes > LARGEST_ACTIVATIONS_BYTES) {
+    const message = `the activations of ${graph.name} take ${formatBytes(bytes)} a record, more than ${formatBytes(LARGEST_ACTIVATIONS_BYTES)}`;
+    fail(
+      'E_MODEL_TOO_LARGE',
+      message,
+      { bytes, limit: LARGEST_ACTIVATIONS_BYTES },
+      'Check the shapes in the model file.',
+    );
+  }
+  return bytes;
 }

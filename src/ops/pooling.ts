@@ -5,6 +5,9 @@ import type { OnnxAttr, TfliteDecode, TfliteEncode, TfliteOperator } from './op-
 import { inputIdsOf, paddingName, versionSinceInt8 } from './tflite-encode.js';
 import { checkWindow, onnxPads, resolvePads, type WindowAttrs, windowOutput } from './window.js';
 
+/** Far beyond any picture that pooling reduces. */
+const LARGEST_WINDOW = 65_535;
+
 /** No padding may be as wide as the kernel, so every window holds at least one element of the input. */
 export interface PoolAttrs extends WindowAttrs {
   readonly kernelSize: readonly [number, number];
@@ -14,6 +17,10 @@ export interface PoolAttrs extends WindowAttrs {
 export function checkPool(kind: string, attrs: PoolAttrs): void {
   checkWindow(kind, attrs);
   requireInts(kind, 'kernelSize', attrs.kernelSize, 2, 1);
+  // Padding hides how far a window reaches past its input, and engines walk all of it.
+  if (attrs.kernelSize.some((side) => side > LARGEST_WINDOW)) {
+    shapeError(kind, `kernel [${attrs.kernelSize}] is larger than ${LARGEST_WINDOW} on a side`);
+  }
   if (attrs.pads.some((p, i) => p >= (attrs.kernelSize[i < 2 ? 0 : 1] as number))) {
     shapeError(kind, `pads [${attrs.pads}] must be smaller than the kernel [${attrs.kernelSize}]`);
   }

@@ -29,14 +29,16 @@ type Counts = Record<string, number>;
 
 /**
  * @param count mutants in all, shared evenly by the readers and then by their seeds
+ * @param worker what is done with a mutant: a file beside this one; it must know the seeds
  */
 export async function runCampaign(
   count: number,
   report: (line: string) => void = () => {},
   seeds: readonly Seed[] = listSeeds(),
+  worker = 'worker.ts',
 ): Promise<CampaignResult> {
   const readers = [...new Set(seeds.map((seed) => seed.reader))];
-  const watchdog = new Watchdog();
+  const watchdog = new Watchdog(worker);
   const failures: Failure[] = [];
   const outcomes: Record<string, Counts> = {};
   const kinds: Record<string, Record<string, Counts>> = {};

@@ -19,6 +19,8 @@ export interface LoadedModel {
 }
 
 const REPLIES = 3;
+/** A hostile file may state any shape: zeros for more than this are not made up. */
+const MOST_ZERO_BYTES = 1 << 26;
 
 function send(header: object, payloads: readonly Uint8Array[] = []): void {
   for (const part of encodeFrame(header, payloads)) {
@@ -60,6 +62,9 @@ function runRecords(model: LoadedModel, inputs: Uint8Array, count: number): Uint
     const recordBytes = model.inputs.reduce((sum, tensor) => sum + tensor.byteLength, 0);
     if (inputs.length > 0 && inputs.length !== recordBytes * count) {
       throw new RangeError(`the model takes ${recordBytes} B a record, not ${inputs.length / count}`);
+    }
+    if (inputs.length === 0 && recordBytes * count > MOST_ZERO_BYTES) {
+      throw new RangeError(`the model takes ${recordBytes} B a record`);
     }
     const outputs: Uint8Array[] = [];
     for (let record = 0; record < count; record++) {

@@ -11,6 +11,11 @@ import struct
 import sys
 from importlib import metadata
 
+# A hostile file may state any shape: zeros for more than this are not made up.
+MOST_ZERO_BYTES = 1 << 26
+# Nor may it have all of the machine's memory.
+MOST_MEMORY_BYTES = 1 << 33
+
 REPLIES = os.fdopen(3, "wb")
 REQUESTS = sys.stdin.buffer
 
@@ -92,6 +97,8 @@ def run_records(runtime, header, payload):
     sizes = [int(np.prod(shape)) * dtype.itemsize for shape, dtype in inputs]
     count = header["count"]
     if not records:
+        if sum(sizes) * count > MOST_ZERO_BYTES:
+            raise ValueError(f"the model takes {sum(sizes)} B a record")
         records = bytes(sum(sizes) * count)
     if len(records) != sum(sizes) * count:
         raise ValueError(f"the model takes {sum(sizes)} B a record, not {len(records) // count}")
@@ -109,6 +116,12 @@ def run_records(runtime, header, payload):
 def main():
     # Ctrl-C is the parent's to decide: it ends us, and does not take that for a crash.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY_BYTES, MOST_MEMORY_BYTES))
+    except (ImportError, ValueError):
+        pass  # Windows has no limits, and a lower one may be set already
     name = sys.argv[1]
     try:
         runtime = TfliteMicro() if name == "tflite-micro" else LiteRt(name == "litert-reference")
