@@ -239,8 +239,9 @@ export const ERROR_CODES = {
   },
   E_QUANTIZE: {
     exit: 3,
-    meaning: 'A network cannot be quantized: its activations are not finite on the calibration samples.',
-    remedy: 'Check the weights of the model and --input-range.',
+    meaning:
+      'A network cannot be quantized: several inputs, or activations that are not finite on the calibration samples.',
+    remedy: 'Check the weights of the model and --input-range; several inputs cannot be calibrated yet.',
   },
   E_SELFTEST_CORRUPT: {
     exit: 3,

@@ -1,4 +1,5 @@
 import { type RunContext, throwIfAborted } from '../core/context.js';
+import { fail } from '../core/errors.js';
 import { type Graph, tensorOf } from '../ir/graph.js';
 import { verifyGraph } from '../ir/verify.js';
 import { SHAPES } from '../ops/index.js';
@@ -28,6 +29,12 @@ const MOST_KEPT = 128;
  * @throws IsplitError E_HOOK_UNSUPPORTED naming every node without an int8 operator, E_DATA_EMPTY, E_QUANTIZE, E_ENGINE, E_INTERRUPTED
  */
 export async function quantizeGraph(request: QuantizeRequest, ctx: RunContext): Promise<QuantizedModel> {
+  const { inputs } = request.network;
+  if (inputs.length !== 1) {
+    fail('E_QUANTIZE', `the network has ${inputs.length} inputs, ${inputs.join(', ')}: one can be calibrated`, {
+      inputs,
+    });
+  }
   const legal = legaliseTflite(request.network);
   let best = await calibrateBest(legal, request, ctx);
   const chosenRanges = await withChosenRanges(best, request, ctx);

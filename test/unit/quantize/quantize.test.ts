@@ -293,7 +293,7 @@ describe('quantizeGraph', () => {
     expect(stages).toEqual(new Set(['calibrate', 'choose ranges']));
   });
 
-  it('no samples, and activations without end, are errors', async () => {
+  it('no samples, activations without end and several inputs are errors', async () => {
     const graph = network(classifier);
     const none = quantize(graph, { samples: async function* () {}, sampleCount: 0 });
     await expect(none).rejects.toMatchObject({ code: 'E_DATA_EMPTY' });
@@ -301,5 +301,8 @@ describe('quantizeGraph', () => {
       b.op('mul', [x, b.constant('big', [1], Float32Array.of(3e38))], {}, { id: 'y' }),
     );
     await expect(quantize(infinite)).rejects.toMatchObject({ code: 'E_QUANTIZE' });
+    const b = new GraphBuilder('two', SHAPES);
+    const two = b.build([b.op('add', [b.input('x', [1, 4]), b.input('z', [1, 4])])]);
+    await expect(quantize(two)).rejects.toThrow(/2 inputs, x, z/);
   });
 });
