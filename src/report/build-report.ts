@@ -48,7 +48,7 @@ export async function renderBuildReport(input: BuildReportInput): Promise<string
     await drawQuantization(input.quantization),
     drawRuntimes(input.verify),
     drawWire(input.manifest),
-    html`<h2>Why this cut</h2>\n<p>${keepTogether(input.plan.chosen?.why ?? '')} All figures are those of the network before quantization; ${describeRejected(input.plan)}</p>`,
+    drawReason(input.plan),
     ...(await drawAnalysisSections(input.analysis)),
     drawNotes(input),
     drawFiles(input),
@@ -166,7 +166,7 @@ async function drawQuantization(report: QuantizationReport | null): Promise<Mark
   return html`<h2>Quantization</h2>
 <p>${keepTogether([output, kept, dense].filter((s) => s !== '').join(' '))}</p>
 ${chart}
-${drawQuantizationTable(report)}`;
+${report.tensors.length === 0 ? NOTHING : drawQuantizationTable(report)}`;
 }
 
 function drawRuntimes(verify: VerifyReport | null): Markup {
@@ -187,10 +187,14 @@ function drawWire(manifest: ArtifactManifest): Markup {
 ${drawWireTable(manifest)}`;
 }
 
-function describeRejected({ rejected }: SplitPlan): string {
-  return rejected.length === 0
-    ? 'no cut was rejected.'
-    : `${formatCount(rejected.length)} rejected cuts stand in plan.json with every reason.`;
+function drawReason({ chosen, asked, rejected }: SplitPlan): Markup {
+  const why = asked === null ? `Chosen by the ranking: ${chosen?.why ?? ''}.` : 'Asked for with --cut.';
+  const others =
+    rejected.length === 0
+      ? 'No cut was rejected.'
+      : `${formatCount(rejected.length)} rejected cuts stand in plan.json with every reason.`;
+  return html`<h2>Why this cut</h2>
+<p>${keepTogether(`${why} ${others} What follows is the analysis of the network as it came, before quantization.`)}</p>`;
 }
 
 function drawNotes({ plan, quantization, analysis }: BuildReportInput): Markup {

@@ -32,7 +32,7 @@ function planOf(): SplitPlan {
       id: 'pool2',
       tensors: ['pool2'],
       shapes: [[7, 7, 32]],
-      why: 'The most important cut that fits.',
+      why: 'highest cui of those that fit',
       planned: { ...size, weightBytes: 20_000, flashBytes: 60_000 },
       built: size,
     },

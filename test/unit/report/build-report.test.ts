@@ -89,6 +89,9 @@ describe('HTML report of a build', () => {
     for (const cut of deployedAnalysis().cuts) expect(text).toContain(cut.id);
     expect(text).toContain('Size alone explains 66 % of log10 CUI (r = 0.812).');
     expect(sectionOf(html, 'On the wire')).toMatch(/pool2 7×7×32 int8 1 568 B raw 0\.0471000 -128/);
+    expect(sectionOf(html, 'Why this cut')).toContain(
+      'Chosen by the ranking: highest cui of those that fit. 1 rejected cuts stand in plan.json',
+    );
     expect(text).toContain('a note of the plan');
     expect(text).toContain('a note of the quantizer');
     const files = sectionOf(html, 'Files');
