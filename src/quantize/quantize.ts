@@ -114,8 +114,11 @@ async function calibrate(
   const chosen = new Map(choices.map(({ group, candidates }) => [group, candidates[0] as RangeCandidate]));
   const quants = quantsOf(fixed, chosen);
   const batch = chooseBatchSize(graph, observation.kept.length);
-  const reference = await runReferenceNetwork(graph, observation.kept, batch, engine, threads);
-  const error = await measureError(shared, quants, reference, request);
+  const judged = leavesChoices(request)
+    ? await runReferenceNetwork(graph, observation.kept, batch, engine, threads)
+    : undefined;
+  const reference = judged ?? { taps: [], batches: [], batchSize: batch };
+  const error = judged ? await measureError(shared, quants, judged, request) : { total: 0, halves: [0, 0] as const };
   return {
     shared,
     observation,
@@ -133,6 +136,11 @@ async function calibrate(
 
 function keptSamples(graph: Graph): number {
   return Math.max(FEWEST_KEPT, Math.min(MOST_KEPT, Math.floor(KEPT_ACTIVATIONS / activationElements(graph))));
+}
+
+/** Without any, nothing has to be measured before the report. */
+function leavesChoices({ rangeMethod = 'auto', equalise, correctBias }: QuantizeRequest): boolean {
+  return equalise !== false || correctBias !== false || rangeMethod === 'auto' || rangeMethod === 'percentile';
 }
 
 function methodsOf({ rangeMethod = 'auto' }: QuantizeRequest): ReadonlySet<RangeMethod> {
