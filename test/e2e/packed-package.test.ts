@@ -42,6 +42,10 @@ describe.skipIf(!hasDemo)(`packed package${hasDemo ? '' : ' [needs src/cli/comma
     for (const wanted of ['dist/src/cli/main.js', 'dist/src/sdk.js', 'dist/src/sdk.d.ts', 'devices/esp32-s3.json']) {
       expect(files).toContain(wanted);
     }
+    // Started as programs of their own, so nothing imports them.
+    for (const wanted of ['node-tflite.js', 'tfjs-tflite.js', 'tflite_runtimes.py']) {
+      expect(files).toContain(`dist/src/verify/runtimes/child/${wanted}`);
+    }
     for (const wanted of ['README.md', 'CHANGELOG.md', 'LICENSE', 'docs/errors.md', 'docs/supported-ops.md']) {
       expect(files).toContain(wanted);
     }
