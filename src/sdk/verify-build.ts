@@ -40,7 +40,11 @@ export async function verifyBuild(
   ctx: RunContext = {},
 ): Promise<VerifiedBuild> {
   const built = await openBuiltFolder(folder);
-  const { device } = built.manifest;
+  const { cut, device } = built.manifest;
+  if (!built.has(HEAD_FILE)) {
+    const message = `every file is as the manifest says, but there is no head to run: the cut is "${cut}"`;
+    fail('E_USAGE', message, { cut }, 'isplit-edge evaluate runs the tail on test data.');
+  }
   const bytes = built.bytesOf(HEAD_FILE);
   const graph = await readGraph(built, HEAD_FILE, ctx);
   const { samples, count } = await chooseSamples(built, graph, options, ctx);

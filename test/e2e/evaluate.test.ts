@@ -156,6 +156,17 @@ describe('verify', () => {
     expect(ran.stdout).toMatch(/^files {7}\d+ of \d+ as the manifest says\nverify {6}our executor/);
   });
 
+  it('has nothing to run where nothing runs on the device; evaluate has', async () => {
+    const options = ['--data', calibration, '--samples', '60', '--test-data', test, '--cut', 'input', '--out', 'sent'];
+    expect((await isplit('build', model, ...options)).code).toBe(0);
+    const error = await failing(2, 'verify', 'sent');
+    expect(error.message).toContain('the cut is "input"');
+    const ran = await isplit('evaluate', 'sent', '--test-data', test, '--samples', '50', '--json');
+    const { accuracy, wireBytes } = documentOf(ran) as Evaluation;
+    expect(accuracy.splitInt8).toBe(accuracy.full);
+    expect(wireBytes.mean).toBe(784);
+  });
+
   it('ends 5 when a file is not the one of the manifest', async () => {
     cpSync(at(built), at('changed/b'), { recursive: true });
     const head = readFileSync(at('changed/b/head.tflite'));
