@@ -3,6 +3,7 @@ import { formatCount } from '../src/core/units.js';
 import { type ArenaFigures, renderArena } from './arena-section.js';
 import type { BitExactEvidence, FileComparison } from './bit-exact-files.js';
 import { type PreprocessFigures, renderPreprocessC, renderTails, type TailsFigures } from './tail-sections.js';
+import { type RuntimeFigures, renderRuntimes } from './verify-sections.js';
 
 interface CountsEvidence {
   readonly oracle: Readonly<Record<string, string>>;
@@ -164,6 +165,8 @@ ${Object.entries(links)
 (\`${bitExact.runtime}\`, reference kernels) on random records of every int8 file.
 
 ${table(['file', 'records', 'bytes', 'differing'], [...bitExact.goldens, ...bitExact.files].map(comparisonRow))}
+
+${renderRuntimes(load<RuntimeFigures>('runtimes'), table)}
 
 ${renderArena(load<ArenaFigures>('arena'), table)}
 

@@ -35,7 +35,7 @@ await serveRuntime(async () => {
   const { Interpreter } = load('node-tflite') as NodeTflite;
   const { version } = load('node-tflite/package.json') as { version: string };
   return {
-    version: `${version} (TFLite 2.2)`,
+    version,
     load: (model) => {
       const interpreter = new Interpreter(Uint8Array.from(model), { numThreads: 1 });
       interpreter.allocateTensors();

@@ -30,7 +30,7 @@ await serveRuntime(async () => {
   const { Interpreter } = load(path.join(path.dirname(manifest), 'build/Release/node_tflite_binding.node')) as Binding;
   const { version } = load(manifest) as { version: string };
   return {
-    version: `${version} (TFLite 2.9)`,
+    version,
     load: (model) => {
       const interpreter = new Interpreter(Uint8Array.from(model).buffer, { threads: 1 });
       return {
