@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { formatCount } from '../src/core/units.js';
 import { type ArenaFigures, renderArena } from './arena-section.js';
 import type { BitExactEvidence, FileComparison } from './bit-exact-files.js';
+import { type QuantizationFigures, renderQuantization } from './quantization-section.js';
 import { type PreprocessFigures, renderPreprocessC, renderTails, type TailsFigures } from './tail-sections.js';
 import { type RuntimeFigures, renderRuntimes } from './verify-sections.js';
 
@@ -158,6 +159,8 @@ ${Object.entries(links)
       )}`,
   )
   .join('\n\n')}
+
+${renderQuantization(load<QuantizationFigures>('quantization'), table)}
 
 ## int8 files, byte by byte
 
