@@ -4,7 +4,7 @@ import { type ArenaFigures, renderArena } from './arena-section.js';
 import type { BitExactEvidence, FileComparison } from './bit-exact-files.js';
 import { type QuantizationFigures, renderQuantization } from './quantization-section.js';
 import { type PreprocessFigures, renderPreprocessC, renderTails, type TailsFigures } from './tail-sections.js';
-import { type RuntimeFigures, renderRuntimes } from './verify-sections.js';
+import { type FuzzRunFigures, type RuntimeFigures, renderFuzzRun, renderRuntimes } from './verify-sections.js';
 
 interface CountsEvidence {
   readonly oracle: Readonly<Record<string, string>>;
@@ -187,5 +187,7 @@ ${table(
   ['reader', ...fuzzCodes],
   Object.entries(fuzz.outcomes).map(([reader, counts]) => [reader, ...fuzzCodes.map((code) => counts[code] ?? 0)]),
 )}
+
+${renderFuzzRun(load<FuzzRunFigures>('fuzz-run'), table)}
 `;
 }
