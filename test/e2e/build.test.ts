@@ -146,6 +146,13 @@ describe('build', () => {
     5 * MINUTE,
   );
 
+  it('refuses to report accuracy on the samples it chooses by', { timeout: MINUTE }, async () => {
+    const ran = await run(['build', '--test-data', data, '--json'], { cwd: work });
+    const { error } = documentOf(ran) as ErrorDocument;
+    expect([ran.code, error.code]).toEqual([2, 'E_USAGE']);
+    expect(error.message).toMatch(/--test-data are the samples of --data/);
+  });
+
   it(
     'does not replace a folder with files of others',
     async () => {
