@@ -93,6 +93,9 @@ function rewriteNode(graph: Graph, to: Rewriter, node: Node): void {
     case 'softmax':
       rewriteSoftmax(graph, to, node);
       return;
+    case 'mean':
+      rewriteMean(graph, to, node);
+      return;
     case 'batch_norm':
       rewriteBatchNorm(graph, to, node);
       return;
@@ -170,6 +173,29 @@ function rewritePool(graph: Graph, to: Rewriter, node: Node): void {
   // Zeros took part in the mean: what they diluted is multiplied up again.
   const pooled = to.node(node.kind, legal.inputs, legal.attrs, `${y}/pooled`);
   to.node('mul', [pooled, to.constant(`${y}/coverage`, ...uncovered(graph, node))], {}, y, y);
+}
+
+/**
+ * Global average pooling as AVERAGE_POOL_2D over the whole map: MEAN's rounding differs between versions and kernel libraries of TFLite,
+ * that of average pooling is the same in all of them.
+ */
+function rewriteMean(graph: Graph, to: Rewriter, node: Node): void {
+  const [x, y] = [node.inputs[0] as string, node.outputs[0] as string];
+  const { shape } = tensorOf(graph, x);
+  const axes = (node.attrs.axes as readonly number[]).map((axis) => (axis < 0 ? axis + shape.length : axis));
+  const isSpatial = shape.length === 4 && axes.length === 2 && axes.includes(1) && axes.includes(2);
+  if (!isSpatial) {
+    to.nodes.push(node);
+    return;
+  }
+  const kernelSize = shape.slice(1, 3);
+  const pooling: Attrs = { kernelSize, strides: kernelSize, pads: [0, 0, 0, 0] };
+  if (node.attrs.keepDims) {
+    to.node('avg_pool2d', [x], pooling, y, y);
+    return;
+  }
+  const pooled = to.node('avg_pool2d', [x], pooling, `${y}/pooled`);
+  to.node('reshape', [pooled], { shape: [-1, shape[3] as number] }, y, y);
 }
 
 /** Window size over number of real elements, per output position: [1, oh, ow, 1]. */

@@ -67,6 +67,15 @@ describe('legaliseTflite', () => {
     expect(pool(false)).toEqual(['pad', 'avg_pool2d', 'mul']);
   });
 
+  it('means over height and width are average pools of the whole map, other means stay', () => {
+    const over = (axes: number[], keepDims: boolean) =>
+      legalise(network((b, x) => b.op('mean', [x], { axes, keepDims }, { id: 'y' }))).kinds;
+    expect(over([1, 2], true)).toEqual(['avg_pool2d']);
+    expect(over([-2, 1], false)).toEqual(['avg_pool2d', 'reshape']);
+    expect(over([1], true)).toEqual(['mean']);
+    expect(over([1, 2, 3], false)).toEqual(['mean']);
+  });
+
   it('runs softmax along the last axis', () => {
     const { kinds } = legalise(network((b, x) => b.op('softmax', [x], { axis: 1 }, { id: 'y' })));
     expect(kinds).toEqual(['transpose', 'softmax', 'transpose']);
