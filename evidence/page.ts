@@ -2,7 +2,10 @@ import { readFileSync } from 'node:fs';
 import { formatCount } from '../src/core/units.js';
 import { type ArenaFigures, renderArena } from './arena-section.js';
 import type { BitExactEvidence, FileComparison } from './bit-exact-files.js';
+import { renderBuilds, renderReproducibility } from './build-sections.js';
+import type { BuildsEvidence } from './builds.js';
 import { type QuantizationFigures, renderQuantization } from './quantization-section.js';
+import type { Reproducibility } from './reproducible-builds.js';
 import { type PreprocessFigures, renderPreprocessC, renderTails, type TailsFigures } from './tail-sections.js';
 import { type FuzzRunFigures, type RuntimeFigures, renderFuzzRun, renderRuntimes } from './verify-sections.js';
 
@@ -170,6 +173,10 @@ ${renderQuantization(load<QuantizationFigures>('quantization'), table)}
 ${table(['file', 'records', 'bytes', 'differing'], [...bitExact.goldens, ...bitExact.files].map(comparisonRow))}
 
 ${renderRuntimes(load<RuntimeFigures>('runtimes'), table)}
+
+${renderBuilds(load<BuildsEvidence>('builds'), table)}
+
+${renderReproducibility(load<Reproducibility>('reproducible-builds'), table)}
 
 ${renderArena(load<ArenaFigures>('arena'), table)}
 
