@@ -12,7 +12,9 @@ export interface CutCost {
   readonly headWeightBytes: number;
   readonly headWeightBytesFloat32: number;
   readonly tailParameters: number;
-  /** Peak of the head's activations at int8, planned offline. */
+  /** Peak of the head's activations at int8, planned offline by us. */
+  readonly plannedArenaBytes: number;
+  /** What the head needs on the device: the arena of its runtime where that is known, else the planned one. */
   readonly arenaBytes: number;
   /** The raw int8 tensors that cross the link. */
   readonly wireBytes: number;
@@ -69,8 +71,13 @@ function channelsOf(graph: Graph, id: string): number {
  * Costs of cutting at each of these sets of tensors.
  * @param graph normalised float32 graph with batch size 1
  * @param cuts tensor sets, in any order
+ * @param runtimeArena arena that the device's runtime needs for a head, bytes; undefined where it is not known
  */
-export function measureCutCosts(graph: Graph, cuts: readonly (readonly string[])[]): CutCost[] {
+export function measureCutCosts(
+  graph: Graph,
+  cuts: readonly (readonly string[])[],
+  runtimeArena: (head: Graph) => number | undefined = () => undefined,
+): CutCost[] {
   const totalMacs = countMacs(graph);
   const costs = cuts.map((tensors): CutCost => {
     const { head, tail } = partitionGraph(graph, tensors);
@@ -83,30 +90,38 @@ export function measureCutCosts(graph: Graph, cuts: readonly (readonly string[])
       headWeightBytes: int8WeightBytes(head),
       headWeightBytesFloat32: 4 * headParameters,
       tailParameters: countParameters(tail),
-      arenaBytes: planArena(head, { elementBytes: 1 }).arenaBytes,
+      plannedArenaBytes: planArena(head, { elementBytes: 1 }).arenaBytes,
+      arenaBytes: 0,
       wireBytes: tensors.reduce((n, id) => n + elementCount(tensorOf(graph, id).shape), 0),
       head,
       tail,
     };
   });
-  return shareArenaPlans(costs);
+  return sizeArenas(costs, runtimeArena);
 }
 
 /**
- * A plan for a deeper head places everything a head inside it needs, so an arena never has to be larger than that of any head
- * that contains it. The greedy planner does not know this; taking the smallest keeps arenas from shrinking with depth.
+ * An arena never shrinks with depth. A plan for a deeper head places everything a head inside it needs, which the greedy planner
+ * does not know: the smallest such plan is taken. A runtime plans each head by itself, so there the largest head inside counts.
  */
-function shareArenaPlans(costs: readonly CutCost[]): CutCost[] {
-  const nodes = costs.map((c) => new Set(c.head.nodes.map((n) => n.id)));
+function sizeArenas(costs: readonly CutCost[], runtimeArena: (head: Graph) => number | undefined): CutCost[] {
+  const nodes = costs.map((cost) => new Set(cost.head.nodes.map((n) => n.id)));
+  const runtime = costs.map((cost) => runtimeArena(cost.head));
   return costs.map((cost, i) => {
-    let arenaBytes = cost.arenaBytes;
+    let { plannedArenaBytes } = cost;
+    let runtimeBytes = runtime[i];
     costs.forEach((other, j) => {
-      const contains =
-        j !== i &&
-        (nodes[j]?.size ?? 0) > (nodes[i]?.size ?? 0) &&
-        [...(nodes[i] as Set<string>)].every((n) => nodes[j]?.has(n));
-      if (contains) arenaBytes = Math.min(arenaBytes, other.arenaBytes);
+      if (isWithin(nodes[i] as Set<string>, nodes[j] as Set<string>)) {
+        plannedArenaBytes = Math.min(plannedArenaBytes, other.plannedArenaBytes);
+      }
+      if (runtimeBytes !== undefined && isWithin(nodes[j] as Set<string>, nodes[i] as Set<string>)) {
+        runtimeBytes = Math.max(runtimeBytes, runtime[j] ?? 0);
+      }
     });
-    return { ...cost, arenaBytes };
+    return { ...cost, plannedArenaBytes, arenaBytes: runtimeBytes ?? plannedArenaBytes };
   });
+}
+
+function isWithin(inner: ReadonlySet<string>, outer: ReadonlySet<string>): boolean {
+  return inner.size < outer.size && [...inner].every((id) => outer.has(id));
 }

@@ -7,6 +7,7 @@ import type { RunContext } from '../core/context.js';
 import { estimateCodeBytes } from '../cost/code-size.js';
 import { type CutCost, countMacs, countParameters, measureCutCosts } from '../cost/cut-cost.js';
 import { estimateCutLatency } from '../cost/cut-latency.js';
+import { foreseeArenaBytes } from '../cost/runtime-arena.js';
 import type { DeviceProfile, GatewayProfile } from '../devices/device-schema.js';
 import type { LinkProfile } from '../devices/link-schema.js';
 import { checkMemory } from '../devices/memory.js';
@@ -70,6 +71,7 @@ export async function analyze(request: AnalyzeRequest, ctx: RunContext): Promise
   const costs = measureCutCosts(
     network,
     points.map((p) => p.tensors),
+    (head) => foreseeArenaBytes(head, deployment?.device),
   );
 
   const table = await measureImportance(request.engine, network, logits, layerIds, request.samples, ctx, {
@@ -226,6 +228,7 @@ export function describeCut(
     headWeightBytes: cost.headWeightBytes,
     headWeightBytesFloat32: cost.headWeightBytesFloat32,
     arenaBytes: cost.arenaBytes,
+    arenaPlannedBytes: cost.plannedArenaBytes,
     flashBytes,
     wireBytes: cost.wireBytes,
     wireBytesPlanned: null,

@@ -6,11 +6,12 @@ import type { StageStore } from '../artifact/stage-store.js';
 import type { RunContext } from '../core/context.js';
 import { estimateCodeBytes } from '../cost/code-size.js';
 import { countMacs } from '../cost/cut-cost.js';
+import { chooseTflmTarget } from '../cost/runtime-arena.js';
 import type { DeviceProfile } from '../devices/device-schema.js';
 import type { Engine } from '../engines/engine.js';
 import { elementCount, type Graph, tensorOf } from '../ir/graph.js';
 import { planArena } from '../memory/plan-arena.js';
-import { predictTflmArena, TFLM_TARGETS, type TflmTarget } from '../memory/tflm-arena.js';
+import { predictTflmArena } from '../memory/tflm-arena.js';
 import type { InputQuantization } from '../preprocess/normalise.js';
 import { quantizeGraph } from '../quantize/quantize.js';
 import type { CalibrationBatch, QuantizationReport } from '../quantize/quantized-model.js';
@@ -153,23 +154,4 @@ function quantizationOf(graph: Graph, id: string): InputQuantization {
   const { quant } = tensorOf(graph, id);
   if (!quant) throw new Error(`"${id}" of an int8 graph has no quantization`);
   return { scale: quant.scale[0] as number, zeroPoint: quant.zeroPoint[0] as number };
-}
-
-/** Which build of TFLite-Micro a board runs; its scratch buffers differ. Undefined when it runs another runtime. */
-export function chooseTflmTarget(device: DeviceProfile | undefined): TflmTarget | undefined {
-  const library = device?.kernelLibraries[0]?.name;
-  const chip = device?.toolchain.target;
-  switch (library) {
-    case undefined:
-    case 'tflite-micro-reference':
-      return TFLM_TARGETS.reference;
-    case 'esp-nn':
-      if (chip === 'esp32s3') return TFLM_TARGETS['esp-nn-s3'];
-      return chip === 'esp32p4' ? TFLM_TARGETS['esp-nn-p4'] : TFLM_TARGETS['esp-nn'];
-    case 'cmsis-nn':
-      // The boards in the catalogue have a Cortex-M7.
-      return TFLM_TARGETS['cmsis-nn-dsp'];
-    default:
-      return undefined;
-  }
 }

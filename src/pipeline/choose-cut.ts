@@ -4,6 +4,7 @@ import { IsplitError } from '../core/errors.js';
 import { estimateCodeBytes } from '../cost/code-size.js';
 import { type CutCost, measureCutCosts } from '../cost/cut-cost.js';
 import { estimateCutLatency } from '../cost/cut-latency.js';
+import { foreseeArenaBytes } from '../cost/runtime-arena.js';
 import { checkMemory } from '../devices/memory.js';
 import { elementCount, type Graph, tensorOf } from '../ir/graph.js';
 import { cutId, parseCutId, partitionGraph } from '../ir/partition.js';
@@ -153,7 +154,9 @@ function describeAsked(request: ChooseCutRequest, asked: string): AnalyzedCut {
   const known = analysis.cuts.find((cut) => cut.id === asked);
   if (known) return known;
   const tensors = asked === CUT_OUTPUT ? [network.outputs[0] as string] : parseCutId(network, asked);
-  const [cost] = measureCutCosts(network, [tensors]) as [CutCost];
+  const [cost] = measureCutCosts(network, [tensors], (head) => foreseeArenaBytes(head, deployment?.device)) as [
+    CutCost,
+  ];
   const shapes = tensors.map((id) => tensorOf(network, id).shape.slice(1));
   const point: CutPoint = {
     id: asked === CUT_OUTPUT ? CUT_OUTPUT : cutId(tensors),

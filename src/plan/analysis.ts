@@ -37,7 +37,10 @@ export interface AnalyzedCut extends Omit<LayerImportance, 'shape'> {
   readonly headParameters: number;
   readonly headWeightBytes: number;
   readonly headWeightBytesFloat32: number;
+  /** RAM of the head: what the device's runtime needs where its allocator is known, else what our planner needs. */
   readonly arenaBytes: number;
+  /** Activations alone, planned offline by us. */
+  readonly arenaPlannedBytes: number;
   /** Weights plus the code estimate. */
   readonly flashBytes: number;
   readonly wireBytes: number;

@@ -1,4 +1,5 @@
 import { countMacs, countParameters, int8WeightBytes, nodeMacs } from '../cost/cut-cost.js';
+import { arenaForeseer } from '../cost/runtime-arena.js';
 import { listDevices, loadLink } from '../devices/index.js';
 import { checkMemory } from '../devices/memory.js';
 import { elementCount, tensorOf } from '../ir/graph.js';
@@ -37,6 +38,7 @@ export function inspectModel(model: OpenedModel): Inspection {
   for (const node of source.nodes) ops[node.kind] = (ops[node.kind] ?? 0) + 1;
   const arenaBytes = planArena(network, { elementBytes: 1 }).arenaBytes;
   const weightBytes = int8WeightBytes(network);
+  const foresee = arenaForeseer(network);
   return {
     name: model.name,
     format: model.format,
@@ -62,7 +64,8 @@ export function inspectModel(model: OpenedModel): Inspection {
       };
     }),
     devices: listDevices().map((device) => {
-      const fit = checkMemory(device, { arenaBytes, weightBytes }, { link: loadLink(device.defaultLink) });
+      const needed = foresee(device) ?? arenaBytes;
+      const fit = checkMemory(device, { arenaBytes: needed, weightBytes }, { link: loadLink(device.defaultLink) });
       return { id: device.id, fits: fit.fits, reasons: fit.reasons.map((r) => r.message) };
     }),
     classNames: model.classNames,

@@ -27,6 +27,7 @@ function cut(id: string, values: Partial<AnalyzedCut> = {}): AnalyzedCut {
     headWeightBytes: 10,
     headWeightBytesFloat32: 40,
     arenaBytes: 128,
+    arenaPlannedBytes: 64,
     flashBytes: 10,
     wireBytes: 64,
     wireBytesPlanned: null,

@@ -41,6 +41,7 @@ export function makeCut(row: CutRow): AnalyzedCut {
     headWeightBytes: row.flashBytes,
     headWeightBytesFloat32: row.flashBytes * 4,
     arenaBytes: row.arenaBytes,
+    arenaPlannedBytes: row.arenaBytes,
     flashBytes: row.flashBytes,
     wireBytes: elements * tensors.length,
     wireBytesPlanned: null,
