@@ -6,7 +6,7 @@ import type { CalibrationBatch, QuantizeRequest } from './quantized-model.js';
 
 /** Float32 values of all activations of one batch stay below this. */
 const BATCH_BYTES = 48 * 1024 * 1024;
-const LARGEST_BATCH = 32;
+const LARGEST_BATCH = 16;
 
 /** Batch size at which all activations together stay within bounds. */
 export function chooseBatchSize(graph: Graph, samples: number): number {

@@ -24,7 +24,11 @@ export function judgedTensors(graph: Graph): string[] {
 /** What the float network gives for the kept samples: what every quantization of it is held against. */
 export interface Reference {
   readonly taps: readonly string[];
-  readonly batches: readonly (SampleBatch & { readonly expected: Readonly<Record<string, Float32Array>> })[];
+  /** Those of the first half come first. */
+  readonly batches: readonly (SampleBatch & {
+    readonly half: 0 | 1;
+    readonly expected: Readonly<Record<string, Float32Array>>;
+  })[];
   readonly batchSize: number;
 }
 
@@ -41,7 +45,11 @@ export async function runReferenceNetwork(
   const compiled = await engine.compile(batched, threads === undefined ? {} : { threads });
   try {
     const batches = [];
-    for (const batch of joinSamples(samples, batchSize)) {
+    const halves = ([0, 1] as const).map((half) => samples.filter((_, i) => i % 2 === half));
+    const joined = halves.flatMap((part, half) =>
+      joinSamples(part, batchSize).map((batch) => ({ ...batch, half: half as 0 | 1 })),
+    );
+    for (const batch of joined) {
       const values = await compiled.run({ [graph.inputs[0] as string]: batch.inputs });
       const real = taps.map((id): [string, Float32Array] => {
         const elements = elementCount(tensorOf(graph, id).shape);
@@ -62,14 +70,20 @@ export interface MeasuredError {
   readonly halves: readonly [number, number];
 }
 
-/** Whether `a` is smaller by this share, and smaller in each half of the samples. */
-export function isBetter(a: MeasuredError, b: MeasuredError, share: number): boolean {
-  return a.total < b.total * (1 - share) && a.halves.every((half, i) => half < (b.halves[i] as number));
+/** What a measurement is to beat: in total by this share, and in each half of the samples. */
+export interface Target {
+  readonly error: MeasuredError;
+  readonly share: number;
 }
 
 /** Measures the same network under many activation quantizations. */
 export interface ErrorMeter {
   measure(quants: QuantMap): Promise<MeasuredError>;
+  /**
+   * Errors only grow from sample to sample: the measurement ends as soon as it cannot beat the target any more.
+   * @returns undefined when the target was not beaten
+   */
+  beat(quants: QuantMap, target: Target): Promise<MeasuredError | undefined>;
   dispose(): Promise<void>;
 }
 
@@ -81,30 +95,40 @@ export async function createErrorMeter(
   engine: Engine,
   threads: number | undefined,
 ): Promise<ErrorMeter> {
-  const { taps, batchSize: batch } = reference;
+  const { taps, batchSize: batch, batches } = reference;
   const simulation: Simulation = await simulateInt8({ shared, quants, options, engine, threads, batch, taps });
+  const signal = taps.map((id) => batches.reduce((sum, { expected }) => sum + power(expected[id] as Float32Array), 0));
+  const run = async (current: QuantMap, target: Target | undefined): Promise<MeasuredError | undefined> => {
+    const halves: [number, number] = [0, 0];
+    for (const { inputs, expected, half } of batches) {
+      const values = await simulation.run(inputs, current);
+      taps.forEach((id, t) => {
+        const error = squaredDistance(expected[id] as Float32Array, values[id] as Float32Array);
+        halves[half] += error / (signal[t] || 1) / taps.length;
+      });
+      const soFar: MeasuredError = { total: halves[0] + halves[1], halves };
+      if (target && !mayBeat(soFar, half, target)) return undefined;
+    }
+    return { total: halves[0] + halves[1], halves };
+  };
   return {
-    async measure(current) {
-      const error = [new Float64Array(taps.length), new Float64Array(taps.length)] as const;
-      const signal = new Float64Array(taps.length);
-      for (const { inputs, expected, count } of reference.batches) {
-        const values = await simulation.run(inputs, current);
-        taps.forEach((id, t) => {
-          const wanted = expected[id] as Float32Array;
-          const got = values[id] as Float32Array;
-          const row = wanted.length / count;
-          for (let i = 0; i < wanted.length; i++) {
-            const half = error[Math.floor(i / row) % 2] as Float64Array;
-            half[t] = (half[t] as number) + ((wanted[i] as number) - (got[i] as number)) ** 2;
-            signal[t] = (signal[t] as number) + (wanted[i] as number) ** 2;
-          }
-        });
-      }
-      const relative = (of: Float64Array): number =>
-        taps.reduce((sum, _, t) => sum + (of[t] as number) / ((signal[t] as number) || 1), 0) / taps.length;
-      const halves: [number, number] = [relative(error[0]), relative(error[1])];
-      return { total: halves[0] + halves[1], halves };
-    },
+    measure: async (current) => (await run(current, undefined)) as MeasuredError,
+    beat: run,
     dispose: () => simulation.dispose(),
   };
+}
+
+function mayBeat(soFar: MeasuredError, half: 0 | 1, { error, share }: Target): boolean {
+  return soFar.total < error.total * (1 - share) && soFar.halves[half] < error.halves[half];
+}
+
+function power(values: Float32Array): number {
+  return values.reduce((sum, v) => sum + v * v, 0);
+}
+
+/** `got` may be longer: what fills up the last batch does not count. */
+function squaredDistance(wanted: Float32Array, got: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < wanted.length; i++) sum += ((wanted[i] as number) - (got[i] as number)) ** 2;
+  return sum;
 }

@@ -2,7 +2,7 @@
 import { type RunContext, throwIfAborted } from '../core/context.js';
 import type { RangeCandidate } from './choose-range.js';
 import type { QuantMap } from './lower.js';
-import { type ErrorMeter, isBetter, type MeasuredError } from './output-error.js';
+import type { ErrorMeter, MeasuredError } from './output-error.js';
 import { type ActivationQuant, chooseActivationQuant, sameQuant } from './quant-params.js';
 import type { QuantGroup } from './shared-quantization.js';
 
@@ -38,18 +38,17 @@ export async function searchRanges(
 ): Promise<RangeSearch> {
   const chosen = new Map(choices.map(({ group, candidates }) => [group, candidates[0] as RangeCandidate]));
   let trials = 0;
-  const measure = async (picked: ReadonlyMap<QuantGroup, RangeCandidate>): Promise<MeasuredError> => {
+  let best = await meter.measure(quantsOf(fixed, chosen));
+  const beatBest = async (picked: ReadonlyMap<QuantGroup, RangeCandidate>): Promise<boolean> => {
     throwIfAborted(ctx);
-    const error = await meter.measure(quantsOf(fixed, picked));
+    const error = await meter.beat(quantsOf(fixed, picked), { error: best, share: WORTH_IT });
     trials++;
     ctx.onProgress?.({ stage: 'choose ranges', done: trials, unit: 'trials' });
-    return error;
+    best = error ?? best;
+    return error !== undefined;
   };
-  let best = await measure(chosen);
   for (const all of uniformChoices(choices)) {
-    const error = await measure(all);
-    if (!isBetter(error, best, WORTH_IT)) continue;
-    best = error;
+    if (!(await beatBest(all))) continue;
     for (const [group, candidate] of all) chosen.set(group, candidate);
   }
   for (let round = 0, changed = true; round < ROUNDS && changed; round++) {
@@ -61,9 +60,7 @@ export async function searchRanges(
           const held = chosen.get(group) as RangeCandidate;
           const next = byWidth[byWidth.indexOf(held) + step];
           if (!next || sameQuant(toQuant(next), toQuant(held))) break;
-          const error = await measure(new Map(chosen).set(group, next));
-          if (!isBetter(error, best, WORTH_IT)) break;
-          best = error;
+          if (!(await beatBest(new Map(chosen).set(group, next)))) break;
           chosen.set(group, next);
           changed = true;
         }
