@@ -16,7 +16,7 @@ import {
 import { plainText, shorten } from './phrases.js';
 import { layOutTable, type TextColumn, textWidth, wrapText } from './text-table.js';
 
-const VERIFY_LABEL = 12;
+const VERIFY_LABEL = 9;
 const LABEL = 10;
 const CLASSES_LISTED = 12;
 const CONFUSIONS_LISTED = 5;

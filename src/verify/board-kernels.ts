@@ -33,7 +33,7 @@ function unverified(id: string, name: string, version: string | null): RuntimeRe
     version,
     kernels: 'optimised',
     status: 'unverified',
-    reason: 'runs on the board only; there: isplit-edge verify DIR --port PORT',
+    reason: 'runs on the board only; selftest.bin lets it prove itself there',
     install: null,
     samples: 0,
     endToEnd: null,

@@ -26,12 +26,12 @@ describe('terminal text of evaluate and verify', () => {
 
   it('names those that agree, those that deviate, those that failed or are missing', () => {
     expect(renderVerifyText(verifyReport(), 200).split('\n')).toEqual([
-      'verify      our executor = TensorFlow Lite Micro: 31 360 of 31 360 bytes equal',
-      '            tfjs-tflite (optimised kernels): up to 3 LSB in 260 of 31 360 bytes, top-1 equal on 19 of 20, single operators within 1 LSB (most: conv1_1)',
-      '            node-tflite failed: crashed with SIGSEGV',
-      '            not found: LiteRT (.venv/bin/pip install ai-edge-litert)',
-      '            not verified here: ESP-NN assembly (runs on the board only)',
-      '            known bug esp-nn#31 of ESP-NN may touch conv2_1: last row may be wrong',
+      'verify   our executor = TensorFlow Lite Micro: 31 360 of 31 360 bytes equal',
+      '         tfjs-tflite (optimised kernels): up to 3 LSB in 260 of 31 360 bytes, top-1 equal on 19 of 20, single operators within 1 LSB (most: conv1_1)',
+      '         node-tflite failed: crashed with SIGSEGV',
+      '         not found: LiteRT (.venv/bin/pip install ai-edge-litert)',
+      '         not verified here: ESP-NN assembly (runs on the board only)',
+      '         known bug esp-nn#31 of ESP-NN may touch conv2_1: last row may be wrong',
     ]);
   });
 
