@@ -1,7 +1,7 @@
 /** Public API and composition root: the rooms of src/sdk wire readers, engines, data, devices and the pipeline. The command line is one of its users. */
 
 export { openStageStore, type StageStore } from './artifact/stage-store.js';
-export { checkWritable } from './artifact/write-files.js';
+export { checkOutputFile, checkWritable } from './artifact/write-files.js';
 export type { RunContext } from './core/context.js';
 export { IsplitError } from './core/errors.js';
 export type { DatasetOptions } from './data/open-dataset.js';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fail, Problems } from '../core/errors.js';
 import { type ArtifactManifest, MANIFEST_FILE } from './manifest.js';
@@ -74,14 +74,13 @@ async function readInside(folder: string, name: string): Promise<Uint8Array | un
 }
 
 async function failUnfinished(folder: string): Promise<never> {
-  const hasPlan = await stat(path.join(folder, PLAN_FILE)).then(
-    () => true,
-    () => false,
-  );
-  const found = hasPlan ? `only ${PLAN_FILE}: no cut fitted, it says why` : `no ${MANIFEST_FILE}`;
+  const names = await readdir(folder).catch((cause: NodeJS.ErrnoException) => cause.code ?? String(cause));
+  const hasPlan = typeof names !== 'string' && names.length === 1 && names[0] === PLAN_FILE;
+  const found = hasPlan ? `it has only ${PLAN_FILE}: no cut fitted, it says why` : `it has no ${MANIFEST_FILE}`;
+  const missing: Readonly<Record<string, string>> = { ENOENT: 'it does not exist', ENOTDIR: 'it is no folder' };
   fail(
     'E_FOLDER_UNFINISHED',
-    `${folder} is no finished build: it has ${found}`,
+    `${folder} is no finished build: ${typeof names === 'string' ? (missing[names] ?? names) : found}`,
     { folder: path.basename(folder), plan: hasPlan },
     'isplit-edge build MODEL --data PATH --device ID makes one; DIR defaults to build/<model>-<device>.',
   );

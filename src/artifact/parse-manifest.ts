@@ -104,6 +104,15 @@ export function parseManifest(json: unknown, origin: string): ArtifactManifest {
       'The manifest was changed after the build; build again.',
     );
   }
+  const sent = manifest.wire.map(({ id }) => id).join('+');
+  if (manifest.cut !== sent && manifest.cut !== 'input' && manifest.cut !== 'output') {
+    problems.add(
+      'E_MANIFEST_INVALID',
+      `${origin}: cut is "${manifest.cut}", but what is sent is "${sent}"`,
+      { file: origin, cut: manifest.cut, wire: sent },
+      'The manifest was changed after the build; build again.',
+    );
+  }
   problems.throwIfAny();
   return manifest;
 }

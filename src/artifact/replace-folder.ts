@@ -70,10 +70,16 @@ export async function removeLeftovers(folder: string): Promise<void> {
 }
 
 /**
- * A folder may be replaced when it is not there, empty, or holds a build (or the plan of one that did not fit) and nothing else.
- * @throws IsplitError E_FOLDER_FOREIGN
+ * A folder may be replaced when it is not there, empty, or holds a build (or the plan of one that did not fit) and nothing else,
+ * and when nobody would be left standing in a folder that is gone.
+ * @throws IsplitError E_FOLDER_FOREIGN, E_USAGE when the current folder is in it
  */
 export async function checkReplaceable(folder: string): Promise<void> {
+  const fromTarget = path.relative(path.resolve(folder), process.cwd());
+  if (fromTarget === '' || (!path.isAbsolute(fromTarget) && fromTarget.split(path.sep)[0] !== '..')) {
+    const message = `${folder} would be replaced, but the current folder is ${fromTarget === '' ? 'this one' : 'inside it'}`;
+    fail('E_USAGE', message, { folder: path.basename(folder) }, 'Name another folder with --out, or change to its parent.');
+  }
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(
     (cause: NodeJS.ErrnoException) => {
       if (cause.code === 'ENOENT') return [];

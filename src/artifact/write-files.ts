@@ -17,6 +17,7 @@ export async function writeFilesAtomically(
   const pending: { temporary: string; final: string }[] = [];
   try {
     await mkdir(folder, { recursive: true });
+    for (const name of Object.keys(files)) await checkOutputFile(path.join(folder, name));
     for (const [name, content] of Object.entries(files)) {
       const final = path.join(folder, name);
       const temporary = temporaryName(final);
@@ -26,6 +27,7 @@ export async function writeFilesAtomically(
     for (const { temporary, final } of pending) await rename(temporary, final);
   } catch (cause) {
     await Promise.all(pending.map(({ temporary }) => rm(temporary, { force: true })));
+    if (cause instanceof IsplitError) throw cause;
     failWrite(folder, (cause as NodeJS.ErrnoException).code ?? String(cause));
   }
   return pending.map(({ final }) => final);
@@ -58,6 +60,18 @@ export async function checkWritable(folder: string): Promise<void> {
     if (cause instanceof IsplitError) throw cause;
     failWrite(folder, (cause as NodeJS.ErrnoException).code ?? String(cause));
   }
+}
+
+/**
+ * Files are replaced by renaming another one onto them: what is no file (a folder, a device such as /dev/null, a pipe) must not be.
+ * @throws IsplitError E_WRITE
+ */
+export async function checkOutputFile(file: string): Promise<void> {
+  const found = await stat(file).catch(() => undefined);
+  if (found?.isDirectory() || /[/\\]$/.test(file)) failWrite(file, 'EISDIR');
+  if (!found || found.isFile()) return;
+  const message = `${file} is a device or a pipe, which would be replaced by a file`;
+  fail('E_WRITE', message, { file }, 'Name a file; read it afterwards.');
 }
 
 export function failWrite(folder: string, reason: string): never {

@@ -1,7 +1,7 @@
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { IsplitError } from '../core/errors.js';
-import { failWrite, temporaryName } from './write-files.js';
+import { checkOutputFile, failWrite, temporaryName } from './write-files.js';
 
 /**
  * Writes a file piece by piece so that a reader sees either the old or the whole new content: it grows beside its place and is
@@ -11,6 +11,7 @@ import { failWrite, temporaryName } from './write-files.js';
  * @throws IsplitError E_WRITE, and what the pieces throw
  */
 export async function writeStreamAtomically(file: string, pieces: AsyncIterable<Uint8Array>): Promise<number> {
+  await checkOutputFile(file);
   const temporary = temporaryName(file);
   let handle: FileHandle | undefined;
   let bytes = 0;

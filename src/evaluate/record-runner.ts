@@ -15,7 +15,7 @@ export interface RecordRunner {
   /**
    * @param records `count` records, one after the other
    * @returns `count` records
-   * @throws IsplitError E_ENGINE, E_INTERRUPTED
+   * @throws IsplitError E_INT8_UNSUPPORTED, E_ENGINE, E_INTERRUPTED
    */
   run(records: Uint8Array, count: number, ctx: RunContext): Promise<Uint8Array>;
   dispose(): Promise<void>;
@@ -35,7 +35,8 @@ export function hasIntegerActivations(graph: Graph): boolean {
 /**
  * A network with integer activations runs in the int8 executor, bit by bit as TensorFlow Lite Micro's reference kernels do it; a
  * float one in the engine.
- * @throws IsplitError E_HOOK_UNSUPPORTED naming every operator that cannot run, E_ENGINE, E_ENGINE_MISSING
+ * @throws IsplitError E_HOOK_UNSUPPORTED naming every operator of a float network that the engine cannot run, E_ENGINE,
+ * E_ENGINE_MISSING; operators of an integer network that cannot run are named by the first run
  */
 export async function createRecordRunner(graph: Graph, options: RecordRunnerOptions): Promise<RecordRunner> {
   const bytesOf = (ids: readonly string[]): number =>

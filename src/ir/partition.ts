@@ -1,4 +1,5 @@
 import { fail } from '../core/errors.js';
+import { findNearestNames } from '../core/nearest-names.js';
 import { type Graph, isConstant, type Node, type Tensor } from './graph.js';
 import { neededFor, reachableFrom } from './walk.js';
 
@@ -20,13 +21,7 @@ export function parseCutId(graph: Graph, id: string): string[] {
   while (rest !== '') {
     let end = rest.length;
     while (end > 0 && !(graph.tensors.has(rest.slice(0, end)) && (end === rest.length || rest[end] === '+'))) end--;
-    if (end === 0)
-      fail(
-        'E_CUT_UNKNOWN',
-        `the model has no tensor "${rest}" to cut at`,
-        { cut: id },
-        'isplit-edge analyze lists the cut ids.',
-      );
+    if (end === 0) failUnknown(graph, rest.split('+', 1)[0] || rest, id);
     tensors.push(rest.slice(0, end));
     rest = rest.slice(end + 1);
   }
@@ -42,14 +37,7 @@ export function partitionGraph(graph: Graph, tensors: readonly string[]): Partit
   const boundary = new Set(tensors);
   if (boundary.size === 0) fail('E_CUT_UNKNOWN', 'a cut needs at least one tensor');
   for (const id of boundary) {
-    if (!graph.tensors.has(id) || isConstant(graph, id)) {
-      fail(
-        'E_CUT_UNKNOWN',
-        `the model has no tensor "${id}" to cut at`,
-        { cut: id },
-        'isplit-edge analyze lists the cut ids.',
-      );
-    }
+    if (!graph.tensors.has(id) || isConstant(graph, id)) failUnknown(graph, id, cutId(tensors));
   }
   const tailNeeds = neededFor(graph, graph.outputs, boundary);
   const tailNodes = graph.nodes.filter((node) => node.outputs.some((id) => tailNeeds.has(id) && !boundary.has(id)));
@@ -70,6 +58,18 @@ export function partitionGraph(graph: Graph, tensors: readonly string[]): Partit
     head: subgraph(graph, `${graph.name}-head`, graph.inputs, [...tensors], headNodes),
     tail: subgraph(graph, `${graph.name}-tail`, [...tensors], graph.outputs, tailNodes),
   };
+}
+
+function failUnknown(graph: Graph, tensor: string, cut: string): never {
+  const names = [...graph.tensors.keys()].filter((name) => !isConstant(graph, name));
+  const nearest = findNearestNames(tensor, names);
+  const mean = nearest.length > 0 ? `; did you mean ${nearest.map((name) => `"${name}"`).join(', ')}?` : '';
+  fail(
+    'E_CUT_UNKNOWN',
+    `the model has no tensor "${tensor}" to cut at${mean}`,
+    { cut, tensor, nearest },
+    'isplit-edge analyze lists the cut ids.',
+  );
 }
 
 /** Head-side tensors that a tail starting at `boundary` would still read. */

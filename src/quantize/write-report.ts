@@ -38,7 +38,7 @@ export function writeReport(request: ReportRequest): QuantizationReport {
   });
   const computed = tensors.filter((t) => t.method !== 'as-inputs');
   const worst = computed
-    .filter((t): t is TensorError & { sqnrDb: number } => t.sqnrDb !== null)
+    .filter((t): t is TensorError & { sqnrDb: number } => t.sqnrDb !== null && !graph.inputs.includes(t.id))
     .sort((a, b) => a.sqnrDb - b.sqnrDb)
     .slice(0, WORST)
     .map((t) => t.id);

@@ -1,7 +1,8 @@
-import type { FileHandle } from 'node:fs/promises';
+import { type FileHandle, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { readModel } from '../../converters/index.js';
 import { openModelFile } from '../artifact/open-model-file.js';
+import { checkOutputFile, checkWritable } from '../artifact/write-files.js';
 import { writeStreamAtomically } from '../artifact/write-stream.js';
 import { type RunContext, throwIfAborted } from '../core/context.js';
 import { fail } from '../core/errors.js';
@@ -49,9 +50,11 @@ export interface RunSummary {
 
 /**
  * The job of `isplit-edge run`: a TFLite file over records of raw bytes.
- * @throws IsplitError E_MODEL_*, E_OP_UNSUPPORTED, E_HOOK_UNSUPPORTED, E_DATA_UNREADABLE, E_DATA_EMPTY, E_DATA_TRUNCATED, E_WRITE, E_ENGINE
+ * @throws IsplitError E_USAGE when the output would replace what is read, E_MODEL_*, E_OP_UNSUPPORTED, E_INT8_UNSUPPORTED,
+ * E_HOOK_UNSUPPORTED when the engine cannot run a float model, E_DATA_UNREADABLE, E_DATA_EMPTY, E_DATA_TRUNCATED, E_WRITE, E_ENGINE
  */
 export async function runFile(model: string, options: RunFileOptions, ctx: RunContext = {}): Promise<RunSummary> {
+  await checkOutput(model, options);
   const file = await openModelFile(model);
   const { graph, format, description, warnings } = await readModel(file, ctx);
   if (format !== 'tflite') {
@@ -89,6 +92,18 @@ export async function runFile(model: string, options: RunFileOptions, ctx: RunCo
   }
 }
 
+/** Says before the work that the output cannot go where it shall. @throws IsplitError E_USAGE, E_WRITE */
+async function checkOutput(model: string, { input, output }: RunFileOptions): Promise<void> {
+  await checkOutputFile(output);
+  await checkWritable(path.dirname(output));
+  const replaced = await realpath(output).catch(() => undefined);
+  for (const [what, file] of Object.entries({ input, model })) {
+    if (replaced === undefined || (await realpath(file).catch(() => undefined)) !== replaced) continue;
+    const message = `the output ${output} is the ${what} itself, which would be lost`;
+    fail('E_USAGE', message, { output, [what]: file }, 'Name another file with --output.');
+  }
+}
+
 function countRecords(name: string, sizeBytes: number, { inputBytes }: RecordRunner, graph: Graph): number {
   const inputs = graph.inputs.map((id) => `${id} ${tensorOf(graph, id).dtype} [${tensorOf(graph, id).shape}]`);
   const context = { file: name, bytes: sizeBytes, recordBytes: inputBytes, inputs };
@@ -97,7 +112,7 @@ function countRecords(name: string, sizeBytes: number, { inputBytes }: RecordRun
   const records = Math.floor(sizeBytes / inputBytes);
   const rest = sizeBytes - records * inputBytes;
   if (rest > 0) {
-    const message = `${name} has ${formatBytes(sizeBytes)}: ${formatCount(records)} records and ${formatBytes(rest)} more; ${record}`;
+    const message = `${name} has ${formatBytes(sizeBytes)}: ${formatCount(records)} record${records === 1 ? '' : 's'} and ${formatBytes(rest)} more; ${record}`;
     fail(
       'E_DATA_TRUNCATED',
       message,

@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { Problems } from '../../core/errors.js';
 import { renderEvaluationText } from '../../report/build-text.js';
-import { checkWritable, ENGINE_CHOICES, evaluateBuild, writePredictions } from '../../sdk.js';
+import { checkOutputFile, checkWritable, ENGINE_CHOICES, evaluateBuild, writePredictions } from '../../sdk.js';
 import { defineCommand, runAction } from '../command.js';
 import { type RawOptions, readOptions } from '../data-options.js';
 import { defaultFolder } from '../default-folder.js';
@@ -48,7 +48,10 @@ export function evaluateCommand(): Command {
       const { part, labels, labelMap, recordShape, samples, classes, seed, engine, threads } = options.analyze;
       const { folder, testData } = readPaths(dir ?? defaultFolder(project), options.testData);
       const predictionsFile = typeof raw.predictions === 'string' ? raw.predictions : undefined;
-      if (predictionsFile !== undefined) await checkWritable(path.dirname(predictionsFile));
+      if (predictionsFile !== undefined) {
+        await checkOutputFile(predictionsFile);
+        await checkWritable(path.dirname(predictionsFile));
+      }
       const { evaluation, predictions } = await evaluateBuild(
         folder,
         {
