@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fail, IsplitError } from '../core/errors.js';
 import { parseJson } from '../core/json.js';
@@ -75,10 +75,15 @@ export async function removeLeftovers(folder: string): Promise<void> {
  * @throws IsplitError E_FOLDER_FOREIGN, E_USAGE when the current folder is in it
  */
 export async function checkReplaceable(folder: string): Promise<void> {
-  const fromTarget = path.relative(path.resolve(folder), process.cwd());
+  const fromTarget = path.relative(await realpath(folder).catch(() => path.resolve(folder)), process.cwd());
   if (fromTarget === '' || (!path.isAbsolute(fromTarget) && fromTarget.split(path.sep)[0] !== '..')) {
     const message = `${folder} would be replaced, but the current folder is ${fromTarget === '' ? 'this one' : 'inside it'}`;
-    fail('E_USAGE', message, { folder: path.basename(folder) }, 'Name another folder with --out, or change to its parent.');
+    fail(
+      'E_USAGE',
+      message,
+      { folder: path.basename(folder) },
+      'Name another folder with --out, or change to its parent.',
+    );
   }
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(
     (cause: NodeJS.ErrnoException) => {

@@ -13,9 +13,11 @@ export function cutId(tensors: readonly string[]): string {
   return tensors.join('+');
 }
 
-/** Inverse of cutId. Tensor ids may contain `+` themselves, so the known ids decide. @throws IsplitError E_CUT_UNKNOWN */
+/**
+ * Inverse of cutId. Tensor ids may contain `+` themselves, so the known ids decide.
+ * @throws IsplitError E_CUT_UNKNOWN when a tensor does not exist, is the input itself or is named twice
+ */
 export function parseCutId(graph: Graph, id: string): string[] {
-  if (graph.tensors.has(id)) return [id];
   const tensors: string[] = [];
   let rest = id;
   while (rest !== '') {
@@ -24,6 +26,15 @@ export function parseCutId(graph: Graph, id: string): string[] {
     if (end === 0) failUnknown(graph, rest.split('+', 1)[0] || rest, id);
     tensors.push(rest.slice(0, end));
     rest = rest.slice(end + 1);
+  }
+  const input = tensors.find((tensor) => graph.inputs.includes(tensor));
+  if (input !== undefined) {
+    const message = `"${input}" is the input: a head that ends there computes nothing`;
+    fail('E_CUT_UNKNOWN', message, { cut: id, tensor: input }, '--cut input sends the quantized input.');
+  }
+  const twice = tensors.find((tensor, i) => tensors.indexOf(tensor) < i);
+  if (twice !== undefined) {
+    fail('E_CUT_UNKNOWN', `"${id}" names "${twice}" twice`, { cut: id, tensor: twice }, 'Name each tensor once.');
   }
   return tensors;
 }

@@ -97,7 +97,10 @@ export async function prepareAnalysis(
     options.store && (await keepImportance(options.store, model, dataset, spec, engine, options, ctx));
   const warnings = [
     ...model.warnings,
-    ...assumed.map((what) => `${what} was assumed; say so with an option if it is not`),
+    // Floats are taken as the network gets them: nothing is assumed of them.
+    ...(description.stored === 'u8' ? assumed : []).map(
+      (what) => `${what} was assumed; say so with an option if it is not`,
+    ),
     ...(description.part === undefined
       ? []
       : [`the data comes divided; its ${description.part} part was used (--part chooses)`]),

@@ -1,5 +1,5 @@
 /** `isplit-edge run`: TFLite files over records of raw bytes. */
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeNeeding, repositoryRoot, sharedData, sharedTestData } from '../support/shared-data.js';
@@ -64,7 +64,7 @@ describeNeeding([sharedTestData], 'run', () => {
     const model = sharedData('models/tflm/hello_world_int8.tflite');
     const ran = await run(['run', model, '--input', 'one.bin', '--output', 'y.bin'], { cwd: folder });
     expect(ran.stdout).toMatch(/^model {4}hello_world_int8\.tflite · TFLite 3/);
-    expect(ran.stdout).toMatch(/ran {6}1 records in int8 executor, [\d .]+ a second/);
+    expect(ran.stdout).toMatch(/ran {6}1 record in int8 executor, [\d .]+ a second/);
     expect(ran.stdout).toMatch(/wrote {4}y\.bin \(1 B\)/);
   });
 
@@ -118,5 +118,31 @@ describe('run', () => {
       cwd: folder,
     });
     expect([gone.code, (documentOf(gone) as ErrorDocument).error.code]).toEqual([3, 'E_MODEL_READ']);
+  });
+
+  it('does not write over what it reads, nor over what is no file', async () => {
+    writeFileSync(file('in.bin'), Uint8Array.of(5));
+    const keras = path.join(repositoryRoot, 'models/fashion-cnn/fashion-cnn.h5');
+    cpSync(keras, file('net.h5'));
+    const failing = async (output: string): Promise<ErrorDocument['error']> => {
+      const ran = await run(['run', 'net.h5', '--input', 'in.bin', '--output', output, '--json'], { cwd: folder });
+      return { ...(documentOf(ran) as ErrorDocument).error, hint: String(ran.code) };
+    };
+    symlinkSync('in.bin', file('link.bin'));
+    for (const [output, what] of [
+      ['in.bin', 'input'],
+      ['./link.bin', 'input'],
+      ['net.h5', 'model'],
+    ] as const) {
+      const error = await failing(output);
+      expect([error.code, error.hint, error.message]).toEqual([
+        'E_USAGE',
+        '2',
+        `the output ${output} is the ${what} itself, which would be lost`,
+      ]);
+    }
+    expect(await failing('in.bin/y.bin')).toMatchObject({ code: 'E_WRITE', hint: '3' });
+    expect(await failing('new/')).toMatchObject({ code: 'E_WRITE', message: 'cannot write to new/: EISDIR' });
+    expect(readFileSync(file('in.bin'))).toEqual(Buffer.of(5));
   });
 });

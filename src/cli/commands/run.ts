@@ -60,7 +60,7 @@ function describe(summary: RunSummary, output: string): string {
     `model    ${summary.model.name} · ${summary.model.description}`,
     `input    ${tensors(summary.inputs)} · ${formatBytes(summary.inputBytes)} a record`,
     `output   ${tensors(summary.outputs)} · ${formatBytes(summary.outputBytes)} a record`,
-    `ran      ${formatCount(records)} records in ${summary.by}, ${rate} a second (${seconds.toFixed(2)} s)`,
+    `ran      ${formatCount(records)} record${records === 1 ? '' : 's'} in ${summary.by}, ${rate} a second (${seconds.toFixed(2)} s)`,
     `wrote    ${output} (${formatBytes(records * summary.outputBytes)})`,
   ].join('\n');
 }

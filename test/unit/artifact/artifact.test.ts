@@ -1,10 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parseModelCard } from '../../../src/artifact/model-card.js';
 import { openModelFile } from '../../../src/artifact/open-model-file.js';
-import { writeFilesAtomically } from '../../../src/artifact/write-files.js';
+import { checkOutputFile, writeFilesAtomically } from '../../../src/artifact/write-files.js';
 import { IsplitError } from '../../../src/core/errors.js';
 
 const root = mkdtempSync(path.join(tmpdir(), 'isplit-artifact-'));
@@ -25,6 +26,20 @@ describe('writeFilesAtomically', () => {
     await expect(failing).rejects.toMatchObject({ code: 'E_WRITE' });
     expect(readdirSync(folder)).toEqual(['a.txt']);
     expect(readFileSync(path.join(folder, 'a.txt'), 'utf8')).toBe('old');
+  });
+  it('replaces no folder', async () => {
+    const folder = path.join(root, 'folders');
+    mkdirSync(path.join(folder, 'taken'), { recursive: true });
+    await expect(writeFilesAtomically(folder, { taken: 'x' })).rejects.toThrow(/folders.taken: EISDIR/);
+    expect(readdirSync(folder)).toEqual(['taken']);
+  });
+  // The rename that puts a file in its place would take the place of the pipe or device as well.
+  it.skipIf(process.platform === 'win32')('replaces no pipe', async () => {
+    const pipe = path.join(root, 'pipe');
+    expect(spawnSync('mkfifo', [pipe]).status).toBe(0);
+    await expect(checkOutputFile(pipe)).rejects.toMatchObject({ code: 'E_WRITE', message: /device or a pipe/ });
+    await expect(writeFilesAtomically(root, { pipe: 'x' })).rejects.toMatchObject({ code: 'E_WRITE' });
+    expect(statSync(pipe).isFIFO()).toBe(true);
   });
 });
 

@@ -1,8 +1,17 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openBuiltFolder } from '../../../src/artifact/built-folder.js';
 import { checkReplaceable, removeLeftovers, replaceFolder } from '../../../src/artifact/replace-folder.js';
 import { readSourceHints, rememberSources } from '../../../src/artifact/source-hints.js';
@@ -54,6 +63,20 @@ describe('replaceFolder', () => {
     mkdirSync(path.join(folder, 'notes'));
     writeFileSync(path.join(folder, 'notes', 'todo.txt'), '');
     await expect(checkReplaceable(folder)).rejects.toThrow(/notes\/todo\.txt/);
+  });
+  // The shell that stands in a folder which is renamed away and removed cannot run anything there any more.
+  it.each(['', 'deep/er'])('refuses a folder that the current one is in: %j', async (inside) => {
+    const current = path.join(folder, inside);
+    mkdirSync(current, { recursive: true });
+    const cwd = vi.spyOn(process, 'cwd').mockReturnValue(realpathSync(current));
+    try {
+      await expect(replaceFolder(folder, exampleBuild())).rejects.toMatchObject({ code: 'E_USAGE' });
+      await checkReplaceable(path.join(current, 'below'));
+      await checkReplaceable(`${current}-2`);
+    } finally {
+      cwd.mockRestore();
+    }
+    expect(existsSync(current)).toBe(true);
   });
   it("replaces an empty folder and one with a rejected wish's plan alone", async () => {
     mkdirSync(folder);
@@ -122,6 +145,13 @@ describe('openBuiltFolder', () => {
       code: 'E_FOLDER_UNFINISHED',
       context: { plan: true },
     });
+  });
+  it('does not take a build without its manifest for a wish that did not fit', async () => {
+    await replaceFolder(folder, exampleBuild());
+    rmSync(path.join(folder, 'manifest.json'));
+    await expect(openBuiltFolder(folder)).rejects.toThrow(/it has no manifest\.json/);
+    await expect(openBuiltFolder(path.join(parent, 'gone'))).rejects.toThrow(/it does not exist/);
+    await expect(openBuiltFolder(path.join(folder, 'tail.onnx'))).rejects.toThrow(/it is no folder/);
   });
 });
 

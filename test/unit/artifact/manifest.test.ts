@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ArtifactManifest } from '../../../src/artifact/manifest.js';
+import type { ArtifactManifest, WireTensor } from '../../../src/artifact/manifest.js';
 import {
   parseManifest,
   parseManifestText,
@@ -48,6 +48,15 @@ describe('manifest.json', () => {
   it('says that wire bytes are not those of the shape', () => {
     const wire = exampleManifest().wire.map((w) => ({ ...w, bytes: 13 }));
     expect(problemsOf(exampleManifest({ wire }))[0]?.message).toMatch(/wire\.0\.bytes: is not the number of elements/);
+  });
+  it('does not take a cut that is not what is sent', () => {
+    expect(problemsOf(exampleManifest({ cut: 'pool2' }))).toMatchObject([
+      { code: 'E_MANIFEST_INVALID', message: 'manifest.json: cut is "pool2", but what is sent is "pool1"' },
+    ]);
+    for (const cut of ['input', 'output', 'pool1']) expect(problemsOf(exampleManifest({ cut }))).toEqual([]);
+    const second = { ...exampleManifest().wire[0], id: 'add2' } as WireTensor;
+    const wire = [...exampleManifest().wire, second];
+    expect(problemsOf(exampleManifest({ cut: 'pool1+add2', wire }))).toEqual([]);
   });
   it('names a violation of the preprocessing block', () => {
     const preprocessing = { ...exampleManifest().preprocessing, std: [0] };

@@ -1,4 +1,5 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -42,5 +43,11 @@ describe('writeStreamAtomically', () => {
     await writeStreamAtomically(at('deep/er/c.txt'), pieces('c'));
     expect(readFileSync(at('deep/er/c.txt'), 'utf8')).toBe('c');
     await expect(writeStreamAtomically(at('a.txt/d.txt'), pieces('d'))).rejects.toMatchObject({ code: 'E_WRITE' });
+  });
+
+  it.skipIf(process.platform === 'win32')('replaces no pipe', async () => {
+    expect(spawnSync('mkfifo', [at('pipe')]).status).toBe(0);
+    await expect(writeStreamAtomically(at('pipe'), pieces('x'))).rejects.toMatchObject({ code: 'E_WRITE' });
+    expect(statSync(at('pipe')).isFIFO()).toBe(true);
   });
 });

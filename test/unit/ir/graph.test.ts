@@ -102,6 +102,18 @@ describe('cuts', () => {
     expect(parseCutId(odd, 'a+b+c')).toEqual(['a+b', 'c']);
     expect(() => parseCutId(odd, 'a+q')).toThrow(expect.objectContaining({ code: 'E_CUT_UNKNOWN' }));
   });
+  it.each([
+    ['summ', '"summ" to cut at; did you mean "sum"?'],
+    ['a+zzzzzz+b', 'no tensor "zzzzzz" to cut at'],
+    ['a+b+a', 'names "a" twice'],
+    ['x', '"x" is the input'],
+    ['x+a', '"x" is the input'],
+    ['', 'needs at least one tensor'],
+  ])('say what is wrong with them: %j', (id, message) => {
+    const cut = () => partitionGraph(graph, parseCutId(graph, id));
+    expect(cut).toThrow(expect.objectContaining({ code: 'E_CUT_UNKNOWN' }));
+    expect(cut).toThrow(message);
+  });
 });
 
 describe('setBatch', () => {
