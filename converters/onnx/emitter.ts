@@ -1,14 +1,7 @@
 import type { onnx } from 'onnx-proto';
-import {
-  elementCount,
-  type Graph,
-  type Node,
-  type Shape,
-  type Tensor,
-  type TypedArray,
-  tensorOf,
-} from '../../src/ir/graph.js';
+import { elementCount, type Graph, type Node, type Shape, type TypedArray, tensorOf } from '../../src/ir/graph.js';
 import type { OnnxAttr, OnnxEmitter } from '../../src/ops/op-def.js';
+import { NodeOperands } from '../node-operands.js';
 
 /** ONNX TensorProto.DataType codes. */
 const FLOAT = 1;
@@ -144,31 +137,12 @@ export class OnnxGraphSink {
 }
 
 /** The emitter one op's `toOnnx` hook sees. */
-export class NodeEmitter implements OnnxEmitter {
+export class NodeEmitter extends NodeOperands implements OnnxEmitter {
   readonly #sink: OnnxGraphSink;
-  readonly #graph: Graph;
-  readonly #node: Node;
 
   constructor(sink: OnnxGraphSink, graph: Graph, node: Node) {
+    super((id) => sink.value(id), graph, node);
     this.#sink = sink;
-    this.#graph = graph;
-    this.#node = node;
-  }
-
-  get inputCount(): number {
-    return this.#node.inputs.length;
-  }
-
-  input(i: number): string {
-    return this.#sink.value(this.#inputId(i));
-  }
-
-  inputType(i: number): Tensor {
-    return tensorOf(this.#graph, this.#inputId(i));
-  }
-
-  outputType(i: number): Tensor {
-    return tensorOf(this.#graph, this.#node.outputs[i] as string);
   }
 
   constant(i: number): TypedArray | undefined {
@@ -219,11 +193,5 @@ export class NodeEmitter implements OnnxEmitter {
     const full = [...new Array<number>(4 - tensor.shape.length).fill(1), ...tensor.shape];
     if (tensor.data instanceof Float32Array) return this.floats(physicalShape(full), toPhysicalData(full, tensor.data));
     return this.#sink.relayout(this.add('Reshape', [value, this.int64s(full)]), full, 'toPhysical');
-  }
-
-  #inputId(i: number): string {
-    const id = this.#node.inputs[i];
-    if (id === undefined) throw new RangeError(`${this.#node.kind} has no input ${i}`);
-    return id;
   }
 }

@@ -2,7 +2,8 @@
  * Axis orders. A layout says how an ONNX tensor is stored in our graph: stored axis k is ONNX axis layout[k]. Transposes of
  * the file only change the layout; nodes are added where an operator needs another one.
  */
-import { elementCount, type Shape } from '../../src/ir/graph.js';
+import type { Shape } from '../../src/ir/graph.js';
+import { rowMajorSteps, walkStrided } from '../../src/ir/strided-walk.js';
 
 export type Layout = readonly number[];
 
@@ -45,21 +46,13 @@ export function ordersAlike(dims: Shape, a: Layout, b: Layout): boolean {
 /** Data with its axes exchanged: output axis k is input axis perm[k]. */
 export function permute<T extends Float32Array | Float64Array>(data: T, dims: Shape, perm: Layout): T {
   if (ordersElementsAlike(dims, perm)) return data;
-  const steps = perm.map((axis) => elementCount(dims.slice(axis + 1)));
+  const strides = rowMajorSteps(dims);
   const shape = perm.map((axis) => dims[axis] as number);
+  const steps = perm.map((axis) => strides[axis] as number);
   const out = new (data.constructor as new (length: number) => T)(data.length);
-  const index = new Array<number>(shape.length).fill(0);
-  let at = 0;
-  for (let i = 0; i < out.length; i++) {
-    out[i] = data[at] as number;
-    for (let d = shape.length - 1; d >= 0; d--) {
-      at += steps[d] as number;
-      index[d] = (index[d] as number) + 1;
-      if ((index[d] as number) < (shape[d] as number)) break;
-      at -= (steps[d] as number) * (shape[d] as number);
-      index[d] = 0;
-    }
-  }
+  walkStrided(shape, steps, 0, (position, place) => {
+    out[position] = data[place] as number;
+  });
   return out;
 }
 

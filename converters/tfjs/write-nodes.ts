@@ -1,8 +1,9 @@
 /** Nodes and weights of a TF.js graph-model under construction. */
 import { fail } from '../../src/core/errors.js';
-import { type Graph, type Node, type Shape, type Tensor, tensorOf } from '../../src/ir/graph.js';
+import { type Graph, type Node, type Shape, tensorOf } from '../../src/ir/graph.js';
 import { TensorIds } from '../../src/ir/tensor-id.js';
 import type { TfAttr, TfjsGraphEmitter } from '../../src/ops/op-def.js';
+import { NodeOperands } from '../node-operands.js';
 
 /** A node of a GraphDef in protobuf's JSON form. */
 export interface NodeDefJson {
@@ -140,33 +141,16 @@ export class TfGraphSink {
 }
 
 /** The emitter that one op's `toTfjsGraph` hook sees. Its inner nodes are called `<output>/<op>`. */
-export class TfNodeEmitter implements TfjsGraphEmitter {
+export class TfNodeEmitter extends NodeOperands implements TfjsGraphEmitter {
   readonly #sink: TfGraphSink;
-  readonly #graph: Graph;
   readonly #node: Node;
   readonly #prefix: string;
 
   constructor(sink: TfGraphSink, graph: Graph, node: Node) {
+    super((id) => sink.value(id), graph, node);
     this.#sink = sink;
-    this.#graph = graph;
     this.#node = node;
     this.#prefix = sink.name(node.outputs[0] as string);
-  }
-
-  get inputCount(): number {
-    return this.#node.inputs.length;
-  }
-
-  input(i: number): string {
-    return this.#sink.value(this.#inputId(i));
-  }
-
-  inputType(i: number): Tensor {
-    return tensorOf(this.#graph, this.#inputId(i));
-  }
-
-  outputType(i: number): Tensor {
-    return tensorOf(this.#graph, this.#node.outputs[i] as string);
   }
 
   add(op: string, inputs: readonly string[], attrs?: Readonly<Record<string, TfAttr>>): string {
@@ -186,11 +170,5 @@ export class TfNodeEmitter implements TfjsGraphEmitter {
       node: this.#node.id,
       kind: this.#node.kind,
     });
-  }
-
-  #inputId(i: number): string {
-    const id = this.#node.inputs[i];
-    if (id === undefined) throw new RangeError(`${this.#node.kind} has no input ${i}`);
-    return id;
   }
 }

@@ -1,6 +1,7 @@
 /** Integer kernels that move codes without computing with them, and those between number formats. */
 import { multiplyByQuantizedMultiplier, quantizeMultiplier, roundHalfAway } from '../core/fixed-point.js';
 import { elementCount, type Shape, type Tensor, type TypedArray } from '../ir/graph.js';
+import { rowMajorSteps, walkStrided } from '../ir/strided-walk.js';
 import { copyKernel, refuseInt8, sharedQuant } from './int8-operands.js';
 import type { Int8Kernel, Int8Operands } from './op-def.js';
 
@@ -19,26 +20,12 @@ export function prepareInt8Copy(operands: Int8Operands<unknown>): Int8Kernel {
   return copyKernel;
 }
 
-/** Row-major steps of a shape. */
-function stepsOf(shape: Shape): number[] {
-  return shape.map((_, i) => elementCount(shape.slice(i + 1)));
-}
-
 /** For every position of `shape` in row-major order: offset + Σ index · step. */
 function positions(shape: Shape, steps: readonly number[], offset: number): Int32Array {
   const list = new Int32Array(elementCount(shape));
-  const index = new Array<number>(shape.length).fill(0);
-  let at = offset;
-  for (let i = 0; i < list.length; i++) {
-    list[i] = at;
-    for (let d = shape.length - 1; d >= 0; d--) {
-      at += steps[d] as number;
-      index[d] = (index[d] as number) + 1;
-      if ((index[d] as number) < (shape[d] as number)) break;
-      at -= (steps[d] as number) * (shape[d] as number);
-      index[d] = 0;
-    }
-  }
+  walkStrided(shape, steps, offset, (position, place) => {
+    list[position] = place;
+  });
   return list;
 }
 
@@ -53,7 +40,7 @@ function gatherKernel(sources: Int32Array): Int8Kernel {
 /** @throws IsplitError E_INT8_UNSUPPORTED */
 export function prepareInt8Transpose(operands: Int8Operands<{ readonly perm: readonly number[] }>): Int8Kernel {
   requireSameQuant(operands);
-  const steps = stepsOf((operands.inputs[0] as Tensor).shape);
+  const steps = rowMajorSteps((operands.inputs[0] as Tensor).shape);
   const { perm } = operands.attrs;
   return gatherKernel(
     positions(
@@ -67,7 +54,7 @@ export function prepareInt8Transpose(operands: Int8Operands<{ readonly perm: rea
 /** @throws IsplitError E_INT8_UNSUPPORTED */
 export function prepareInt8Slice(operands: Int8Operands<{ readonly begin: readonly number[] }>): Int8Kernel {
   requireSameQuant(operands);
-  const steps = stepsOf((operands.inputs[0] as Tensor).shape);
+  const steps = rowMajorSteps((operands.inputs[0] as Tensor).shape);
   const offset = operands.attrs.begin.reduce((sum, start, d) => sum + start * (steps[d] as number), 0);
   return gatherKernel(positions((operands.outputs[0] as Tensor).shape, steps, offset));
 }
@@ -84,7 +71,7 @@ export function prepareInt8Pad(
   const { paddings, value } = operands.attrs;
   const code = zeroPoint + roundHalfAway(value / scale);
   if (!(code >= -128 && code <= 127)) refuseInt8(`the padding ${value} has no int8 code`, operands.outputs[0]);
-  const steps = stepsOf((operands.outputs[0] as Tensor).shape);
+  const steps = rowMajorSteps((operands.outputs[0] as Tensor).shape);
   const offset = steps.reduce((sum, step, d) => sum + step * (paddings[2 * d] as number), 0);
   const targets = positions((operands.inputs[0] as Tensor).shape, steps, offset);
   return (inputs, outputs) => {

@@ -1,5 +1,6 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
-import { elementCount, type Shape, type TensorType } from '../ir/graph.js';
+import type { Shape, TensorType } from '../ir/graph.js';
+import { rowMajorSteps, walkStrided } from '../ir/strided-walk.js';
 import { requireInputs, shapeError } from './checks.js';
 import { prepareInt8Transpose } from './int8-moves.js';
 import { LATER, type OpDef, type RefTensor, unsupported } from './op-def.js';
@@ -71,21 +72,12 @@ function invert(perm: readonly number[]): number[] {
 }
 
 function permute(x: RefTensor, perm: readonly number[]): Float64Array {
-  const strides = x.shape.map((_, i) => elementCount(x.shape.slice(i + 1)));
+  const strides = rowMajorSteps(x.shape);
   const shape: Shape = perm.map((p) => x.shape[p] as number);
-  const steps = perm.map((p) => strides[p] as number);
   const y = new Float64Array(x.data.length);
-  const index = new Array<number>(shape.length).fill(0);
-  let at = 0;
-  for (let i = 0; i < y.length; i++) {
-    y[i] = x.data[at] as number;
-    for (let d = shape.length - 1; d >= 0; d--) {
-      at += steps[d] as number;
-      index[d] = (index[d] as number) + 1;
-      if ((index[d] as number) < (shape[d] as number)) break;
-      at -= (steps[d] as number) * (shape[d] as number);
-      index[d] = 0;
-    }
-  }
+  const steps = perm.map((p) => strides[p] as number);
+  walkStrided(shape, steps, 0, (position, place) => {
+    y[position] = x.data[place] as number;
+  });
   return y;
 }

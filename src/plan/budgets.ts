@@ -1,5 +1,5 @@
 import { Problems } from '../core/errors.js';
-import { formatBytes } from '../core/units.js';
+import { formatBytes, formatCount, formatDurationUs } from '../core/units.js';
 
 /** What the user allows; absent = the device's own limits alone. */
 export interface Budgets {
@@ -44,4 +44,17 @@ export function checkBudgets(budgets: Budgets): void {
     }
   }
   problems.throwIfAny();
+}
+
+/** `flash and RAM together 300 000 B`, `wire 512 B`, …: every budget that was given. */
+export function listBudgets(budgets: Budgets): string[] {
+  const parts: [string, number | undefined, (n: number) => string][] = [
+    ['flash and RAM together', budgets.totalBytes, formatBytes],
+    ['flash', budgets.flashBytes, formatBytes],
+    ['RAM', budgets.ramBytes, formatBytes],
+    ['MACs', budgets.macs, formatCount],
+    ['latency', budgets.latencyUs, formatDurationUs],
+    ['wire', budgets.wireBytes, formatBytes],
+  ];
+  return parts.flatMap(([name, value, format]) => (value === undefined ? [] : [`${name} ${format(value)}`]));
 }

@@ -1,7 +1,7 @@
 import { IsplitError, type Problem } from '../core/errors.js';
-import { formatBytes, formatCount, formatDurationUs } from '../core/units.js';
+import { formatBytes } from '../core/units.js';
 import { formatReason } from './advice.js';
-import type { Budgets } from './budgets.js';
+import { type Budgets, listBudgets } from './budgets.js';
 import type { Reason } from './feasibility.js';
 import { excessOf, type RejectedCut, type Remedy, type SplitPlan } from './split-plan.js';
 
@@ -42,15 +42,7 @@ function roundUp({ needs, unit }: Reason): string {
 
 /** `flash and RAM together 8 000 B, wire 512 B`. */
 function describeWish(budgets: Budgets): string {
-  const parts: [string, number | undefined, (n: number) => string][] = [
-    ['flash and RAM together', budgets.totalBytes, formatBytes],
-    ['flash', budgets.flashBytes, formatBytes],
-    ['RAM', budgets.ramBytes, formatBytes],
-    ['MACs', budgets.macs, formatCount],
-    ['latency', budgets.latencyUs, formatDurationUs],
-    ['wire', budgets.wireBytes, formatBytes],
-  ];
-  const given = parts.flatMap(([name, value, format]) => (value === undefined ? [] : [`${name} ${format(value)}`]));
+  const given = listBudgets(budgets);
   return given.length === 0 ? 'its own limits' : given.join(', ');
 }
 

@@ -1,6 +1,14 @@
 import type { TopLevelSpec } from 'vega-lite';
 import type { Analysis } from '../plan/analysis.js';
-import { costPanels, cuiPanel, latencyPanel, listPositions, sizeFreePanel, type Unit } from './chart-panels.js';
+import {
+  costPanels,
+  cuiPanel,
+  latencyPanel,
+  listPositions,
+  nameAxis,
+  sizeFreePanel,
+  type Unit,
+} from './chart-panels.js';
 import { lightColour } from './palette.js';
 import { isSingle, plainText, shorten } from './phrases.js';
 
@@ -25,19 +33,7 @@ export function chartOverDepth(analysis: Analysis): TopLevelSpec {
     field: 'at',
     type: 'ordinal',
     scale: { type: 'band', domain: positions.map((_, i) => i), paddingInner: 0.28, paddingOuter: 0.14 },
-    axis: last
-      ? {
-          title: null,
-          labelExpr: 'names[datum.value]',
-          labelAngle: -50,
-          labelAlign: 'right',
-          labelBaseline: 'middle',
-          labelLimit: 0,
-          labelOverlap: false,
-          grid: false,
-          ticks: true,
-        }
-      : { title: null, labels: false, ticks: false, grid: false },
+    axis: nameAxis(last),
   });
   const highlight: Unit[] =
     chosen === undefined

@@ -6,7 +6,7 @@ import type { Budgets } from '../plan/budgets.js';
 import type { HeadSize } from '../plan/split-plan.js';
 import type { QuantizationReport, TensorError } from '../quantize/quantized-model.js';
 import { chartFrame } from './analysis-charts.js';
-import type { Unit } from './chart-panels.js';
+import { nameAxis, type Unit } from './chart-panels.js';
 import { lightColour } from './palette.js';
 import { plainText, shorten } from './phrases.js';
 
@@ -124,18 +124,7 @@ export function chartQuantization(report: QuantizationReport): TopLevelSpec {
     field: 'at',
     type: 'ordinal',
     scale: { type: 'band', domain: rows.map((row) => row.at), paddingInner: 0.28, paddingOuter: 0.14 },
-    axis: last
-      ? {
-          title: null,
-          labelExpr: 'names[datum.value]',
-          labelAngle: -50,
-          labelAlign: 'right',
-          labelBaseline: 'middle',
-          labelLimit: 0,
-          labelOverlap: false,
-          grid: false,
-        }
-      : { title: null, labels: false, ticks: false, grid: false },
+    axis: nameAxis(last),
   });
   const bars = (field: string, which: boolean, colour: 'accent' | 'second'): Unit => ({
     data: { values: rows.filter((row) => row.worst === which && row[field as 'sqnr'] !== null) },

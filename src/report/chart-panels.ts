@@ -17,6 +17,22 @@ const LOG_LABELS = `abs(log(datum.value) / LN10 - round(log(datum.value) / LN10)
 /** A piece of a Vega-Lite specification. */
 export type Unit = Record<string, unknown>;
 
+/** Axis of names, one a band, taken from the chart's parameter `names`; only the last of stacked panels shows them. */
+export function nameAxis(shown: boolean): Unit {
+  if (!shown) return { title: null, labels: false, ticks: false, grid: false };
+  return {
+    title: null,
+    labelExpr: 'names[datum.value]',
+    labelAngle: -50,
+    labelAlign: 'right',
+    labelBaseline: 'middle',
+    labelLimit: 0,
+    labelOverlap: false,
+    grid: false,
+    ticks: true,
+  };
+}
+
 export interface Panel {
   readonly title: string;
   readonly height: number;

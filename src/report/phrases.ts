@@ -1,7 +1,7 @@
 /** Sentences and short forms that the terminal table and the HTML report share. */
 import { formatBytes, formatCount, formatDurationUs } from '../core/units.js';
 import type { Analysis, AnalyzedCut } from '../plan/analysis.js';
-import type { Budgets } from '../plan/budgets.js';
+import { type Budgets, listBudgets } from '../plan/budgets.js';
 import type { Reason } from '../plan/feasibility.js';
 
 /**
@@ -105,15 +105,7 @@ export function describeDevice({ device, cuts }: Analysis): string {
 
 /** `flash and RAM together 300 000 B · wire 512 B`; undefined without budgets. */
 export function describeBudgets(budgets: Budgets): string | undefined {
-  const parts: [string, number | undefined, (n: number) => string][] = [
-    ['flash and RAM together', budgets.totalBytes, formatBytes],
-    ['flash', budgets.flashBytes, formatBytes],
-    ['RAM', budgets.ramBytes, formatBytes],
-    ['MACs', budgets.macs, formatCount],
-    ['latency', budgets.latencyUs, formatDurationUs],
-    ['wire', budgets.wireBytes, formatBytes],
-  ];
-  const given = parts.flatMap(([name, value, format]) => (value === undefined ? [] : [`${name} ${format(value)}`]));
+  const given = listBudgets(budgets);
   return given.length === 0 ? undefined : given.join(' · ');
 }
 
