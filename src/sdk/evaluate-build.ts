@@ -11,7 +11,7 @@ import { type DatasetOptions, openDataset } from '../data/open-dataset.js';
 import { createEngine, type EngineChoice } from '../engines/index.js';
 import { type OnnxFile, openOnnxFile } from '../engines/onnx-file.js';
 import { type EvaluatedSplit, evaluateSplit, type SplitUnderTest } from '../evaluate/evaluate-split.js';
-import type { Prediction } from '../evaluate/evaluation.js';
+import type { Evaluation, Prediction } from '../evaluate/evaluation.js';
 import { formatPredictions } from '../evaluate/predictions-csv.js';
 import { splitWire } from '../evaluate/wire-values.js';
 import type { Graph } from '../ir/graph.js';
@@ -56,10 +56,8 @@ export async function evaluateBuild(
       ...(full ? { full } : {}),
     };
     const result = await evaluateSplit(split, dataset, { engine, ...threads }, ctx);
-    if (result.evaluation.data.sha256 === built.manifest.calibration.data.sha256) {
-      const what = 'these are the samples that the head was calibrated on';
-      ctx.onWarning?.(`${what}: accuracy on them says little about new ones`);
-    }
+    const overlap = await findCalibrationOverlap(built, options.testData, result.evaluation);
+    if (overlap) ctx.onWarning?.(`${overlap}: accuracy on them says little about new ones`);
     return result;
   } finally {
     await tail.dispose();
@@ -77,6 +75,19 @@ export async function openSplit(built: BuiltFolder, ctx: RunContext = {}): Promi
     preprocessing: manifest.preprocessing,
     classNames: manifest.classes,
   };
+}
+
+/** Words when the samples are those of the calibration, or drawn from where those were drawn; undefined otherwise. */
+async function findCalibrationOverlap(
+  { folder, manifest }: BuiltFolder,
+  testData: string,
+  { data }: Evaluation,
+): Promise<string | undefined> {
+  const { sha256 } = manifest.calibration.data;
+  if (data.sha256 === sha256) return 'these are the samples that the head was calibrated on';
+  const source = (await readSourceHints(folder)).data[sha256];
+  if (source?.path !== path.resolve(testData) || (data.part !== null && data.part !== source.part)) return undefined;
+  return `the samples that the head was calibrated on were drawn from ${data.name} too, and may be among these`;
 }
 
 /** Class scores from wire bytes by the file itself; a few records at a time, so that memory stays bounded. */

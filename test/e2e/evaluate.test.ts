@@ -99,6 +99,14 @@ describe('evaluate', () => {
     expect(some.map((row) => row.splitInt8)).toEqual(classes);
   });
 
+  it('says when the head was calibrated on samples of the same data', async () => {
+    const same = await isplit('evaluate', built, '--test-data', calibration, '--samples', '50', '--json');
+    expect(same.stderr).toMatch(/calibrated on were drawn from calibration too, .* says little about new ones/);
+    const others = await isplit('evaluate', built, '--test-data', test, '--samples', '50', '--json');
+    expect([same.code, others.code], others.stderr).toEqual([0, 0]);
+    expect(others.stderr).not.toContain('calibrated on');
+  });
+
   it('takes folder, test data and model from isplit.json', async () => {
     renameSync(at('build/.isplit-cache'), at('build/elsewhere'));
     const ran = await isplit('evaluate', '--samples', '100');
@@ -153,7 +161,7 @@ describe('verify', () => {
   it('compares on data of one’s own', async () => {
     const ran = await isplit('verify', built, '--data', test, '--samples', '3');
     expect(ran.code, ran.stderr).toBe(0);
-    expect(ran.stdout).toMatch(/^files {7}\d+ of \d+ as the manifest says\nverify {6}our executor/);
+    expect(ran.stdout).toMatch(/^files {4}\d+ of \d+ as the manifest says\nverify {3}our executor/);
   });
 
   it('has nothing to run where nothing runs on the device; evaluate has', async () => {

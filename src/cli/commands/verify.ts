@@ -37,7 +37,7 @@ export function verifyCommand(): Command {
         terminal.result(
           report,
           () =>
-            `files       ${formatCount(files)} of ${formatCount(files)} as the manifest says\n${renderVerifyText(report, terminal.width)}`,
+            `files    ${formatCount(files)} of ${formatCount(files)} as the manifest says\n${renderVerifyText(report, terminal.width)}`,
         );
         return report.passed ? 0 : VERIFICATION_FAILED;
       } catch (error) {
