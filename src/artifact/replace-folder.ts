@@ -75,16 +75,20 @@ export async function removeLeftovers(folder: string): Promise<void> {
  * @throws IsplitError E_FOLDER_FOREIGN, E_USAGE when the current folder is in it
  */
 export async function checkReplaceable(folder: string): Promise<void> {
-  const fromTarget = path.relative(await realpath(folder).catch(() => path.resolve(folder)), process.cwd());
-  if (fromTarget === '' || (!path.isAbsolute(fromTarget) && fromTarget.split(path.sep)[0] !== '..')) {
-    const message = `${folder} would be replaced, but the current folder is ${fromTarget === '' ? 'this one' : 'inside it'}`;
-    fail(
-      'E_USAGE',
-      message,
-      { folder: path.basename(folder) },
-      'Name another folder with --out, or change to its parent.',
-    );
-  }
+  await checkNothingForeign(folder);
+  const target = await realpath(folder).catch(() => path.resolve(folder));
+  const inside = path.relative(target, process.cwd());
+  if (path.isAbsolute(inside) || inside.split(path.sep)[0] === '..') return;
+  const message = `${folder} would be replaced, but the current folder is ${inside === '' ? 'this one' : 'inside it'}`;
+  fail(
+    'E_USAGE',
+    message,
+    { folder: path.basename(folder) },
+    'Name another folder with --out, or change to its parent.',
+  );
+}
+
+async function checkNothingForeign(folder: string): Promise<void> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(
     (cause: NodeJS.ErrnoException) => {
       if (cause.code === 'ENOENT') return [];
