@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { throwIfAborted } from '../../core/context.js';
-import { encodeFrame, type Frame, FrameReader, type Greeting, type RunReply } from './frames.js';
+import { END_OF_WORDS, encodeFrame, type Frame, FrameReader, type Greeting, type RunReply } from './frames.js';
 import type { ModelRun, Opened, RunOutcome, RuntimeSession, SessionOptions } from './runtime.js';
 
 /** How a child is started. */
@@ -14,6 +14,8 @@ export interface ChildCommand {
 /** Loading a runtime, its package and its interpreter. */
 const START_TIMEOUT_MS = 60_000;
 const STDERR_BYTES_KEPT = 8192;
+/** How long a reply waits for the last words on stderr. */
+const LAST_WORDS_MS = 2000;
 
 /** A parent that ends must leave none behind, whatever made it end. */
 const alive = new Set<ChildProcess>();
@@ -27,6 +29,11 @@ type Answer = { readonly frame: Frame<unknown> } | { readonly failure: string };
 class RuntimeChild {
   readonly #child: ChildProcess;
   #stderr = '';
+  /** Stderr up to the end of the current answer has arrived. */
+  #heardOut = false;
+  /** Came before the last words did. */
+  #waiting: Answer | undefined;
+  #lastWords: NodeJS.Timeout | undefined;
   #settle: ((answer: Answer) => void) | undefined;
   #ended: string | undefined;
 
@@ -41,9 +48,9 @@ class RuntimeChild {
     // A child that has crashed reads no more.
     this.#child.stdin?.on('error', () => {});
     this.#child.stderr?.on('data', (chunk: Buffer) => {
-      this.#stderr = (this.#stderr + chunk.toString('latin1')).slice(-STDERR_BYTES_KEPT);
+      this.#hear(chunk.toString('latin1'));
     });
-    const reader = new FrameReader<unknown>((frame) => this.#answer({ frame }));
+    const reader = new FrameReader<unknown>((frame) => this.#receive({ frame }));
     (this.#child.stdio[3] as Readable).on('data', (chunk: Buffer) => {
       try {
         reader.push(chunk);
@@ -65,6 +72,7 @@ class RuntimeChild {
   async ask(parts: readonly Uint8Array[], timeoutMs: number, { ctx }: SessionOptions): Promise<Answer> {
     throwIfAborted(ctx);
     this.#stderr = '';
+    this.#heardOut = false;
     const onAbort = (): void => this.#end('was stopped');
     ctx.signal?.addEventListener('abort', onAbort, { once: true });
     const timer = setTimeout(() => this.#end(`did not answer within ${timeoutMs / 1000} s`), timeoutMs);
@@ -90,7 +98,23 @@ class RuntimeChild {
     this.#end('was stopped');
   }
 
+  #hear(text: string): void {
+    const words = text.replaceAll(END_OF_WORDS, '');
+    this.#stderr = (this.#stderr + words).slice(-STDERR_BYTES_KEPT);
+    if (words.length === text.length) return;
+    this.#heardOut = true;
+    if (this.#waiting) this.#answer(this.#waiting);
+  }
+
+  #receive(answer: Answer): void {
+    if (this.#heardOut) return this.#answer(answer);
+    this.#waiting = answer;
+    this.#lastWords = setTimeout(() => this.#answer(answer), LAST_WORDS_MS);
+  }
+
   #answer(answer: Answer): void {
+    clearTimeout(this.#lastWords);
+    this.#waiting = undefined;
     const settle = this.#settle;
     this.#settle = undefined;
     settle?.(answer);

@@ -3,7 +3,9 @@
  * child's stdin, replies come from its file descriptor 3, so that whatever the runtime prints cannot get between them.
  *
  * A frame is two little-endian u32, the lengths of header and payload, then both. The same is read and written by tflite_runtimes.py.
+ * Before each reply the child writes END_OF_WORDS to stderr: what a runtime says there travels by another pipe, and may arrive after the reply.
  */
+export const END_OF_WORDS = '\x1e';
 
 /** First frame of a child: the runtime's version, or that it cannot be loaded. */
 export type Greeting = { readonly version: string } | { readonly missing: string };

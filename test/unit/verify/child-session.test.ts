@@ -45,6 +45,12 @@ describe('a runtime in a child process', () => {
     expect(await ask(session, 'r')).toEqual({ failure: 'refused: operator version 9' });
   });
 
+  it('is heard out: what it says of a refusal may arrive after the refusal', async () => {
+    const session = await open();
+    expect(await ask(session, 'l')).toEqual({ failure: 'refused: operator version 9 (op 12 is too new)' });
+    expect(await ask(session, 'r')).toEqual({ failure: 'refused: operator version 9' });
+  });
+
   it('is ended when it does not answer in time', async () => {
     const session = await open('well', 400);
     expect(await ask(session, 'h')).toEqual({ failure: 'did not answer within 0.4 s' });

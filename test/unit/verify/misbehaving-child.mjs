@@ -33,11 +33,20 @@ function answer(what, inputs) {
   } else if (what === 'h') for (;;);
   else if (what === 'g') writeSync(3, Buffer.alloc(64, 0xff));
   else if (what === 'r') send({ refused: 'operator version 9' });
-  else if (what === 'x') process.exit(4);
+  else if (what === 'l') {
+    // The two pipes are read in any order: here the reply comes first.
+    reply({ refused: 'operator version 9' });
+    setTimeout(() => writeSync(2, 'op 12 is too new\n\x1e'), 150);
+  } else if (what === 'x') process.exit(4);
   else send({ ran: true }, Buffer.from(inputs).reverse());
 }
 
-function send(header, payload = Buffer.alloc(0)) {
+function send(header, payload) {
+  writeSync(2, '\x1e');
+  reply(header, payload);
+}
+
+function reply(header, payload = Buffer.alloc(0)) {
   const json = Buffer.from(JSON.stringify(header));
   const lengths = Buffer.alloc(8);
   lengths.writeUInt32LE(json.length, 0);

@@ -124,7 +124,7 @@ describe('verifyHead', () => {
   it('lists what runs on the board only as unverified', async () => {
     const onS3 = await verify(convThenDense(true), [executor], { device: loadDevice('esp32-s3'), opSamples: 0 });
     expect(onS3.runtimes.slice(1)).toMatchObject([
-      { id: 'esp-nn', status: 'unverified', reason: expect.stringContaining('--port') },
+      { id: 'esp-nn', status: 'unverified', reason: expect.stringContaining('selftest.bin') },
     ]);
     const onCoral = await verify(convThenDense(true), [executor], { device: loadDevice('coral-micro') });
     expect(onCoral.runtimes.slice(1).map((row) => row.id)).toEqual(['cmsis-nn', 'edgetpu']);

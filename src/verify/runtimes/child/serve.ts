@@ -1,6 +1,6 @@
 /** The child's side: answers one request after the other until its stdin ends. */
 import { writeSync } from 'node:fs';
-import { encodeFrame, FrameReader, type RunRequest } from '../frames.js';
+import { END_OF_WORDS, encodeFrame, FrameReader, type RunRequest } from '../frames.js';
 
 /** A tensor of a loaded model. */
 export interface ChildTensor {
@@ -23,6 +23,7 @@ const REPLIES = 3;
 const MOST_ZERO_BYTES = 1 << 26;
 
 function send(header: object, payloads: readonly Uint8Array[] = []): void {
+  process.stderr.write(END_OF_WORDS);
   for (const part of encodeFrame(header, payloads)) {
     for (let at = 0; at < part.length; ) at += writeSync(REPLIES, part, at);
   }

@@ -21,6 +21,9 @@ REQUESTS = sys.stdin.buffer
 
 
 def send(header, payload=b""):
+    # END_OF_WORDS of frames.ts.
+    sys.stderr.write("\x1e")
+    sys.stderr.flush()
     text = json.dumps(header).encode()
     REPLIES.write(struct.pack("<II", len(text), len(payload)) + text)
     REPLIES.write(payload)
