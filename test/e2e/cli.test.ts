@@ -230,15 +230,18 @@ describe.concurrent('bad input ends 3', () => {
     for (const field of ['id', 'summary', 'cores', 'defaultLink']) expect(said).toContain(field);
   });
 
-  it('a folder without permission', async ({ skip }) => {
-    if (process.platform === 'win32' || process.getuid?.() === 0) skip('permissions do not bind this user');
-    const cwd = workFolder();
-    mkdirSync(path.join(cwd, 'locked'));
-    chmodSync(path.join(cwd, 'locked'), 0o500);
-    const ran = await run(analyze('--out', 'locked/a', '--json'), { cwd });
-    expect(ran.code).toBe(3);
-    expect((documentOf(ran) as ErrorDocument).error.code).toBe('E_WRITE');
-  });
+  const unbound = process.platform === 'win32' || process.getuid?.() === 0;
+  it.skipIf(unbound)(
+    `a folder without permission${unbound ? ' [needs a user whom permissions bind]' : ''}`,
+    async () => {
+      const cwd = workFolder();
+      mkdirSync(path.join(cwd, 'locked'));
+      chmodSync(path.join(cwd, 'locked'), 0o500);
+      const ran = await run(analyze('--out', 'locked/a', '--json'), { cwd });
+      expect(ran.code).toBe(3);
+      expect((documentOf(ran) as ErrorDocument).error.code).toBe('E_WRITE');
+    },
+  );
 });
 
 describe.concurrent('results', () => {
