@@ -8,6 +8,7 @@ import { prepareInt8 } from '../quantize/executor.js';
 import { runRecords } from '../quantize/run-records.js';
 import { listBoardKernels } from './board-kernels.js';
 import { compareOutputs, countSameTop1 } from './compare-outputs.js';
+import { describeFailure } from './describe-failure.js';
 import { findKernelWarnings } from './kernel-warnings.js';
 import {
   appendTrace,
@@ -174,7 +175,7 @@ async function askRuntime(
   try {
     const { version } = session;
     const outcome = await session.run(expected.whole);
-    if ('failure' in outcome) return { ...row, version, status: 'failed', reason: outcome.failure };
+    if ('failure' in outcome) return { ...row, version, status: 'failed', reason: describeFailure(outcome.failure) };
     if (outcome.outputs.length !== expected.outputs.length) {
       const reason = `gave ${outcome.outputs.length} B where the head has ${expected.outputs.length} B`;
       return { ...row, version, status: 'failed', reason };

@@ -107,7 +107,10 @@ class RuntimeChild {
   }
 
   #receive(answer: Answer): void {
-    if (this.#heardOut) return this.#answer(answer);
+    if (this.#heardOut) {
+      this.#answer(answer);
+      return;
+    }
     this.#waiting = answer;
     this.#lastWords = setTimeout(() => this.#answer(answer), LAST_WORDS_MS);
   }
