@@ -18,12 +18,17 @@ export interface LoadedModel {
   close(): void;
 }
 
+const WORDS = 2;
 const REPLIES = 3;
 /** A hostile file may state any shape: zeros for more than this are not made up. */
 const MOST_ZERO_BYTES = 1 << 26;
 
 function send(header: object, payloads: readonly Uint8Array[] = []): void {
-  process.stderr.write(END_OF_WORDS);
+  try {
+    writeSync(WORDS, END_OF_WORDS);
+  } catch {
+    // Full of a runtime's words, or closed by it: then the parent waits a moment and takes what came.
+  }
   for (const part of encodeFrame(header, payloads)) {
     for (let at = 0; at < part.length; ) at += writeSync(REPLIES, part, at);
   }
