@@ -9,5 +9,5 @@ export function describeFailure(failure: string): string {
   if (!found) return failure;
   const operator = `${found[1]} version ${found[2]}`;
   const why = NEEDED_FOR[`${found[1]} ${found[2]}`];
-  return `too old for ${operator}${why === undefined ? '' : ` (${why})`}`;
+  return `refused: too old for ${operator}${why === undefined ? '' : ` (${why})`}`;
 }

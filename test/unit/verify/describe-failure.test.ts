@@ -5,10 +5,10 @@ it('an operator version that is too new is said in few words, everything else as
   const old =
     "refused: Failed to create Interpreter (ERROR: Didn't find op for builtin opcode 'FULLY_CONNECTED' version '12'";
   expect(describeFailure(old)).toBe(
-    'too old for FULLY_CONNECTED version 12 (fully connected weights with a scale per output channel)',
+    'refused: too old for FULLY_CONNECTED version 12 (fully connected weights with a scale per output channel)',
   );
   expect(describeFailure("Didn't find op for builtin opcode 'PAD' version '4'. An older")).toBe(
-    'too old for PAD version 4',
+    'refused: too old for PAD version 4',
   );
   expect(describeFailure('crashed with SIGSEGV')).toBe('crashed with SIGSEGV');
 });
