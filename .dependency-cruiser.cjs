@@ -11,6 +11,7 @@ const CHAIN = [
   ['converters'],
   ['engines'],
   ['data'],
+  ['train'],
   ['quantize'],
   ['cost'],
   ['analyze', 'verify', 'bottleneck'],

@@ -23,6 +23,8 @@ export interface QuantizeRequest {
   readonly threads?: number;
   /** Fixes the input's quantization, so that u8 pixels become int8 by an offset; default: from the samples. */
   readonly input?: InputQuantization;
+  /** Fixes the output's quantization (a bottleneck's codes); the network must have one output, made by a fused clamp. */
+  readonly output?: InputQuantization;
   /** Fully connected weights per output channel (new runtimes) or per tensor (old ones, which fail silently otherwise). */
   readonly perChannelDense: boolean;
   /** One method for all tensors; default `auto`: per tensor, the one with the smallest measured error on the samples. */
