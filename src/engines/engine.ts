@@ -1,4 +1,4 @@
-import type { Graph } from '../ir/graph.js';
+import { elementCount, type Graph, tensorOf } from '../ir/graph.js';
 
 /** Values by tensor id: float32, row-major, graph layout (NHWC). */
 export type Values = Readonly<Record<string, Float32Array>>;
@@ -7,11 +7,26 @@ export type Values = Readonly<Record<string, Float32Array>>;
 export interface CompiledGraph {
   /**
    * @param feeds every graph input, with exactly the declared number of elements
-   * @returns every graph output
+   * @param into arrays that some outputs are written to instead of new ones; they may not share memory with a feed
+   * @returns every graph output; those of `into` are the arrays given
    * @throws IsplitError E_ENGINE
    */
-  run(feeds: Values): Promise<Values>;
+  run(feeds: Values, into?: Values): Promise<Values>;
   dispose(): Promise<void>;
+}
+
+/** @throws RangeError when an array has not the declared number of elements, or is for no output */
+export function checkRunArrays(graph: Graph, feeds: Values, into: Values): void {
+  const check = (what: string, id: string, data: Float32Array | undefined): void => {
+    const count = elementCount(tensorOf(graph, id).shape);
+    if (data?.length !== count)
+      throw new RangeError(`${what} "${id}" needs ${count} values, got ${data?.length ?? 'none'}`);
+  };
+  for (const id of graph.inputs) check('feed', id, feeds[id]);
+  for (const [id, data] of Object.entries(into)) {
+    if (!graph.outputs.includes(id)) throw new RangeError(`"${id}" is no output`);
+    check('output', id, data);
+  }
 }
 
 export interface CompileOptions {

@@ -2,8 +2,8 @@ import { availableParallelism } from 'node:os';
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { outputName, writeOnnx } from '../../converters/onnx/write.js';
 import { fail } from '../core/errors.js';
-import { elementCount, type Graph, tensorOf } from '../ir/graph.js';
-import type { CompiledGraph, CompileOptions, Engine, Values } from './engine.js';
+import { type Graph, tensorOf } from '../ir/graph.js';
+import { type CompiledGraph, type CompileOptions, checkRunArrays, type Engine, type Values } from './engine.js';
 
 type Ort = typeof import('onnxruntime-node');
 
@@ -61,24 +61,26 @@ async function compileOnnx(ort: Ort, graph: Graph, options: CompileOptions = {})
     });
   }
   return {
-    async run(feeds: Values): Promise<Values> {
+    async run(feeds: Values, into: Values = {}): Promise<Values> {
+      checkRunArrays(graph, feeds, into);
+      const tensor = (id: string, data: Float32Array): OrtTensor =>
+        new ort.Tensor('float32', data, [...tensorOf(graph, id).shape]);
       const inputs: Record<string, OrtTensor> = {};
-      for (const id of graph.inputs) {
-        const { shape } = tensorOf(graph, id);
-        const data = feeds[id];
-        if (data?.length !== elementCount(shape)) {
-          throw new RangeError(`feed "${id}" needs ${elementCount(shape)} values, got ${data?.length ?? 'none'}`);
-        }
-        inputs[id] = new ort.Tensor('float32', data, [...shape]);
+      for (const id of graph.inputs) inputs[id] = tensor(id, feeds[id] as Float32Array);
+      const fetches: Record<string, OrtTensor | null> = {};
+      for (const id of graph.outputs) {
+        const data = into[id];
+        fetches[outputName(graph, id)] = data ? tensor(id, data) : null;
       }
-      const result = await session.run(inputs).catch((cause: unknown) =>
+      const result = await session.run(inputs, fetches).catch((cause: unknown) =>
         fail('E_ENGINE', `onnxruntime failed on "${graph.name}": ${messageOf(cause)}`, {
           engine: 'onnx',
           graph: graph.name,
         }),
       );
       const values: Record<string, Float32Array> = {};
-      for (const id of graph.outputs) values[id] = (result[outputName(graph, id)] as OrtTensor).data as Float32Array;
+      for (const id of graph.outputs)
+        values[id] = into[id] ?? ((result[outputName(graph, id)] as OrtTensor).data as Float32Array);
       return values;
     },
     dispose: () => session.release(),

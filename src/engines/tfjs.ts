@@ -3,10 +3,10 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { fail, IsplitError, Problems } from '../core/errors.js';
-import { elementCount, type Graph, type Node, tensorOf } from '../ir/graph.js';
+import { type Graph, type Node, tensorOf } from '../ir/graph.js';
 import { opDef } from '../ops/index.js';
 import { isUnsupported, type Tfjs } from '../ops/op-def.js';
-import type { CompiledGraph, Engine, EngineId, Values } from './engine.js';
+import { type CompiledGraph, checkRunArrays, type Engine, type EngineId, type Values } from './engine.js';
 import { importTfjsNode } from './tfjs-node.js';
 
 export type TfjsEngineId = Extract<EngineId, `tfjs-${string}`>;
@@ -94,14 +94,9 @@ function compileTfjs(tf: Tfjs, id: TfjsEngineId, graph: Graph): CompiledGraph {
   const guarded = <T>(work: () => T): Promise<T> =>
     onBackend(tf, id, work).catch((cause: unknown) => fail(...describeFailure(id, graph, cause)));
   return {
-    async run(feeds: Values): Promise<Values> {
-      for (const input of graph.inputs) {
-        const count = elementCount(tensorOf(graph, input).shape);
-        if (feeds[input]?.length !== count) {
-          throw new RangeError(`feed "${input}" needs ${count} values, got ${feeds[input]?.length ?? 'none'}`);
-        }
-      }
-      return guarded(() => runSteps(tf, graph, steps, weights, feeds));
+    async run(feeds: Values, into: Values = {}): Promise<Values> {
+      checkRunArrays(graph, feeds, into);
+      return guarded(() => runSteps(tf, graph, steps, weights, feeds, into));
     },
     dispose: () => guarded(() => weights.dispose()),
   };
@@ -137,7 +132,14 @@ function planSteps(graph: Graph, id: TfjsEngineId): Step[] {
   return steps;
 }
 
-function runSteps(tf: Tfjs, graph: Graph, steps: readonly Step[], weights: WeightCache, feeds: Values): Values {
+function runSteps(
+  tf: Tfjs,
+  graph: Graph,
+  steps: readonly Step[],
+  weights: WeightCache,
+  feeds: Values,
+  into: Values,
+): Values {
   const live = new Map<string, tfjs.Tensor>();
   const lookUp = (id: string): tfjs.Tensor => live.get(id) ?? weights.get(id);
   try {
@@ -163,7 +165,11 @@ function runSteps(tf: Tfjs, graph: Graph, steps: readonly Step[], weights: Weigh
     }
     const values: Record<string, Float32Array> = {};
     // A copy: the cpu backend hands out its own buffers.
-    for (const id of graph.outputs) values[id] = Float32Array.from(lookUp(id).dataSync());
+    for (const id of graph.outputs) {
+      const data = lookUp(id).dataSync() as Float32Array;
+      into[id]?.set(data);
+      values[id] = into[id] ?? Float32Array.from(data);
+    }
     return values;
   } finally {
     for (const tensor of live.values()) tensor.dispose();
