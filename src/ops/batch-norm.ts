@@ -17,6 +17,7 @@ export const batchNorm: OpDef<BatchNormAttrs> = {
   summary: 'batch normalisation with fixed statistics, over the last axis',
   role: 'network',
   inPlace: [0],
+  learns: [1, 2],
 
   inferShape(inputs, attrs) {
     requireInputs('batch_norm', inputs, 5);

@@ -34,6 +34,7 @@ export const conv2dTranspose: OpDef<Conv2dTransposeAttrs> = {
   summary: '2-D transposed convolution, optional bias, explicit cropping and output size, strides, dilations',
   role: 'network',
   fusesActivation: true,
+  learns: [1, 2],
 
   inferShape(inputs, attrs) {
     const kind = 'conv2d_transpose';

@@ -17,6 +17,7 @@ export const conv2d: OpDef<Conv2dAttrs> = {
   summary: '2-D convolution, optional bias, explicit padding, strides, dilations',
   role: 'network',
   fusesActivation: true,
+  learns: [1, 2],
 
   inferShape(inputs, attrs) {
     requireInputs('conv2d', inputs, 2, 3);

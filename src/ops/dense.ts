@@ -13,6 +13,7 @@ export const dense: OpDef<Fusable> = {
   summary: 'fully connected layer over the last axis, optional bias',
   role: 'network',
   fusesActivation: true,
+  learns: [1, 2],
 
   inferShape(inputs) {
     requireInputs('dense', inputs, 2, 3);

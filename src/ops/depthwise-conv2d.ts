@@ -17,6 +17,7 @@ export const depthwiseConv2d: OpDef<Conv2dAttrs> = {
   summary: '2-D depthwise convolution with channel multiplier, optional bias, explicit padding, strides, dilations',
   role: 'network',
   fusesActivation: true,
+  learns: [1, 2],
 
   inferShape(inputs, attrs) {
     const kind = 'depthwise_conv2d';

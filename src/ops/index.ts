@@ -7,6 +7,9 @@ import { add } from './add.js';
 import { avgPool2d } from './avg-pool2d.js';
 import { avgPool2dGrad } from './avg-pool2d-grad.js';
 import { batchNorm } from './batch-norm.js';
+import { batchNormInputGrad } from './batch-norm-input-grad.js';
+import { batchNormSums } from './batch-norm-sums.js';
+import { batchNormTraining } from './batch-norm-training.js';
 import { broadcastTo } from './broadcast-to.js';
 import { concat } from './concat.js';
 import { conv2d } from './conv2d.js';
@@ -42,10 +45,12 @@ import { resizeBilinear } from './resize-bilinear.js';
 import { resizeBilinearGrad } from './resize-bilinear-grad.js';
 import { resizeNearest } from './resize-nearest.js';
 import { resizeNearestGrad } from './resize-nearest-grad.js';
+import { round } from './round.js';
 import { sigmoid } from './sigmoid.js';
 import { slice } from './slice.js';
 import { softmax } from './softmax.js';
 import { sqrt } from './sqrt.js';
+import { stopGradient } from './stop-gradient.js';
 import { sub } from './sub.js';
 import { sum } from './sum.js';
 import { tanh } from './tanh.js';
@@ -57,6 +62,9 @@ export const OPS = {
   avg_pool2d: avgPool2d,
   avg_pool2d_grad: avgPool2dGrad,
   batch_norm: batchNorm,
+  batch_norm_input_grad: batchNormInputGrad,
+  batch_norm_sums: batchNormSums,
+  batch_norm_training: batchNormTraining,
   broadcast_to: broadcastTo,
   concat,
   conv2d,
@@ -91,10 +99,12 @@ export const OPS = {
   resize_bilinear_grad: resizeBilinearGrad,
   resize_nearest: resizeNearest,
   resize_nearest_grad: resizeNearestGrad,
+  round,
   sigmoid,
   slice,
   softmax,
   sqrt,
+  stop_gradient: stopGradient,
   sub,
   sum,
   tanh,

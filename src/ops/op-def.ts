@@ -208,6 +208,8 @@ export interface OpDef<A = Attrs> {
   readonly fusesActivation?: boolean;
   /** Input index whose buffer the (first) output may reuse, in a planner's arena: element-wise ops. */
   readonly inPlace?: readonly number[];
+  /** Inputs that training learns where they are constants: weights, biases, gamma and beta. */
+  readonly learns?: readonly number[];
 
   /** @throws IsplitError E_SHAPE with values when inputs or attributes do not fit */
   inferShape(inputs: readonly TensorType[], attrs: A): TensorType[];
