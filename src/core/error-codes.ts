@@ -5,6 +5,11 @@
  * Exit codes: 2 wrong usage · 3 bad input · 4 no cut fits the budget · 5 verification failed · 6 something is missing.
  */
 export const ERROR_CODES = {
+  E_BOTTLENECK_SPEC: {
+    exit: 2,
+    meaning: 'A bottleneck is named that does not exist, or that does not go with the cut.',
+    remedy: 'Write ENCODER-sSTRIDE-cCHANNELS-bBITS, such as conv1x1-s2-c8-b4; the message lists what is allowed.',
+  },
   E_BUDGET_CONTRADICTION: {
     exit: 2,
     meaning: 'Two budgets cannot both be meant.',
@@ -240,7 +245,7 @@ export const ERROR_CODES = {
   E_QUANTIZE: {
     exit: 3,
     meaning:
-      'A network cannot be quantized: several inputs, or activations that are not finite on the calibration samples.',
+      'A network cannot be quantized: several inputs, activations that are not finite on the calibration samples, or an output whose codes cannot be fixed.',
     remedy: 'Check the weights of the model and --input-range; several inputs cannot be calibrated yet.',
   },
   E_SELFTEST_CORRUPT: {
@@ -273,6 +278,11 @@ export const ERROR_CODES = {
     meaning: 'A head does not give the same bytes in every reference runtime.',
     remedy:
       'The message names the runtimes and how far they differ; nothing was written. Please report it with the model.',
+  },
+  E_WIRE_PAYLOAD: {
+    exit: 3,
+    meaning: 'A payload is none that the encoder of this split makes: cut short, too long or damaged.',
+    remedy: 'Send the frame again; device and gateway must run the same build (compare their splitId).',
   },
   E_WRITE: {
     exit: 3,
