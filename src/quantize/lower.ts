@@ -1,5 +1,6 @@
 /** From the float graph and a quantization for every activation to the int8 graph. */
 import { type Graph, isConstant, type Node, type Tensor, type TypedArray, tensorOf } from '../ir/graph.js';
+import type { FusedActivation } from '../ops/op-def.js';
 import {
   type ActivationQuant,
   INT8_MIN,
@@ -7,6 +8,7 @@ import {
   quantizeValues,
   quantizeWeights,
   toQuantParams,
+  usedCodes,
 } from './quant-params.js';
 import { int8Support } from './shared-quantization.js';
 
@@ -83,6 +85,7 @@ export function quantizeLayer(
   const weights = int8Support(node).weights;
   const tensor = weights && tensorOf(graph, node.inputs[weights.input] as string);
   if (!weights || !tensor?.data) return undefined;
+  const output = quantOf(quants, node.outputs[0] as string);
   return quantizeWeights({
     weights: tensor.data as Float32Array,
     shape: tensor.shape,
@@ -90,7 +93,8 @@ export function quantizeLayer(
     perChannel: perChannelDense || node.kind !== 'dense',
     bias: tensorOf(graph, node.inputs[weights.bias] as string).data as Float32Array,
     inputScale: quantOf(quants, node.inputs[0] as string).scale,
-    outputScale: quantOf(quants, node.outputs[0] as string).scale,
+    outputScale: output.scale,
+    outputCodes: usedCodes(output, node.attrs.activation as FusedActivation | undefined),
   });
 }
 

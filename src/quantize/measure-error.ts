@@ -8,7 +8,7 @@ import { setBatch } from '../passes/set-batch.js';
 import { quantizeToInt8 } from '../preprocess/normalise.js';
 import { chooseBatchSize, joinSamples } from './calibration-samples.js';
 import { prepareInt8 } from './executor.js';
-import { INT8_MAX, INT8_MIN } from './quant-params.js';
+import { type ActivationQuant, INT8_MAX, INT8_MIN, quantizeValues } from './quant-params.js';
 
 /** Multiply-accumulates spent on the measurement: the executor is exact, not fast. */
 const MACS = 400_000_000;
@@ -26,6 +26,7 @@ export interface MeasuredTensor {
 /**
  * @param float legalised network, batch 1; its activations carry the ids of `int8`'s
  * @param samples network inputs, float32; as many are used as a fixed amount of work allows
+ * @param coded outputs whose codes were given: the float value counts as the code nearest to it, which is what was wanted of it
  * @returns activations in order of the graph, inputs first
  */
 export async function measureTensors(
@@ -35,6 +36,7 @@ export async function measureTensors(
   engine: Engine,
   threads: number | undefined,
   ctx: RunContext,
+  coded: readonly string[] = [],
 ): Promise<{ tensors: readonly MeasuredTensor[]; samples: number }> {
   const used = samples.slice(0, Math.max(FEWEST_SAMPLES, Math.floor(MACS / Math.max(1, countMacs(float)))));
   const input = float.inputs[0] as string;
@@ -58,7 +60,9 @@ export async function measureTensors(
         for (const [id, sum] of sums) {
           const n = elementCount(tensorOf(float, id).shape);
           const { scale, zeroPoint } = quantOf(int8, id);
-          sum.add((values[id] as Float32Array).subarray(i * n, (i + 1) * n), codes.get(id) ?? [], scale, zeroPoint);
+          const real = (values[id] as Float32Array).subarray(i * n, (i + 1) * n);
+          const wanted = coded.includes(id) ? toNearestCodes(real, { scale, zeroPoint }) : real;
+          sum.add(wanted, codes.get(id) ?? [], scale, zeroPoint);
         }
         done++;
         ctx.onProgress?.({ stage: 'measure', done, total: used.length, unit: 'samples' });
@@ -76,6 +80,10 @@ export async function measureTensors(
     saturated: sum.saturated / Math.max(1, sum.count),
   }));
   return { tensors, samples: used.length };
+}
+
+function toNearestCodes(values: Float32Array, quant: ActivationQuant): Float32Array {
+  return Float32Array.from(quantizeValues(values, quant), (code) => quant.scale * (code - quant.zeroPoint));
 }
 
 function countMacs(graph: Graph): number {

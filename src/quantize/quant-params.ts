@@ -4,6 +4,8 @@
  * Source: https://ai.google.dev/edge/litert/models/quantization_spec
  */
 import type { QuantParams, Shape } from '../ir/graph.js';
+import { activationRange } from '../ops/int8-operands.js';
+import type { FusedActivation } from '../ops/op-def.js';
 
 export const INT8_MIN = -128;
 export const INT8_MAX = 127;
@@ -12,11 +14,12 @@ const STEPS = INT8_MAX - INT8_MIN;
 /** Below it float32 multipliers lose digits; tensors that are always zero get a range of one. */
 const SMALLEST_RANGE = 1e-10;
 /**
- * Smallest input scale · weight scale / output scale of a channel. Kernels turn this ratio into a 31-bit multiplier and a shift
- * of at most 31, and the bias is counted in its units: at 2^−20 the multiplier keeps its digits and a bias as
- * large as the whole output range takes 28 bits. Weights below it are worth less than one output step together.
+ * Smallest input scale · weight scale / output scale of a channel, by the number of codes that the output can take. Kernels turn
+ * this ratio into a 31-bit multiplier and a shift of at most 31, and the bias is counted in its units: the multiplier keeps its
+ * digits and a bias as large as the whole output range takes 28 bits. For 256 codes it is 2^−20: weights below it are worth less
+ * than one output step together. An output of few codes has wide steps, which small weights together do fill.
  */
-const SMALLEST_MULTIPLIER = 2 ** -20;
+const SMALLEST_MULTIPLIER_A_CODE = 2 ** -28;
 /** Leaves a bit of int32 for the sum of products. */
 const LARGEST_BIAS = 2 ** 30;
 
@@ -48,6 +51,15 @@ export function representableRange({ scale, zeroPoint }: ActivationQuant): { low
 
 export function toQuantParams({ scale, zeroPoint }: ActivationQuant): QuantParams {
   return { scale: Float32Array.of(scale), zeroPoint: Int32Array.of(zeroPoint), axis: 0 };
+}
+
+/**
+ * Number of codes that a fused clamp leaves, as kernels compute them.
+ * Source: CalculateActivationRangeQuantizedImpl in kernels/kernel_util.cc.
+ */
+export function usedCodes({ scale, zeroPoint }: ActivationQuant, clamp: FusedActivation = 'none'): number {
+  const [low, high] = activationRange({ scale, zeroPoint }, clamp);
+  return Math.max(0, high - low + 1);
 }
 
 export function sameQuant(a: ActivationQuant, b: ActivationQuant): boolean {
@@ -83,6 +95,8 @@ export interface WeightRequest {
   readonly bias: Float32Array;
   readonly inputScale: number;
   readonly outputScale: number;
+  /** Codes that the output can take, its fused clamp considered; default all. */
+  readonly outputCodes?: number;
 }
 
 /**
@@ -91,6 +105,7 @@ export interface WeightRequest {
  */
 export function quantizeWeights(request: WeightRequest): QuantizedWeights {
   const { weights, shape, channelAxis, perChannel, bias, inputScale, outputScale } = request;
+  const smallest = SMALLEST_MULTIPLIER_A_CODE * (request.outputCodes ?? STEPS + 1);
   const channels = shape[channelAxis] as number;
   const inner = shape.slice(channelAxis + 1).reduce((a, b) => a * b, 1);
   const largest = new Float64Array(channels);
@@ -99,7 +114,7 @@ export function quantizeWeights(request: WeightRequest): QuantizedWeights {
     largest[c] = Math.max(largest[c] as number, Math.abs(weights[i] as number));
   }
   if (!perChannel) largest.fill(largest.reduce((a, b) => Math.max(a, b), 0));
-  const floor = (outputScale / inputScale) * SMALLEST_MULTIPLIER;
+  const floor = (outputScale / inputScale) * smallest;
   const channelScale = Float32Array.from(largest, (m, c) =>
     Math.max(m / WEIGHT_MAX, floor, Math.abs(bias[c] as number) / (inputScale * LARGEST_BIAS)),
   );

@@ -2,7 +2,9 @@ import { type RunContext, throwIfAborted } from '../core/context.js';
 import { fail } from '../core/errors.js';
 import { type Graph, tensorOf } from '../ir/graph.js';
 import { verifyGraph } from '../ir/verify.js';
+import { producers } from '../ir/walk.js';
 import { SHAPES } from '../ops/index.js';
+import type { FusedActivation } from '../ops/op-def.js';
 import { legaliseTflite } from '../passes/legalise-tflite.js';
 import { activationElements, chooseBatchSize } from './calibration-samples.js';
 import type { RangeCandidate } from './choose-range.js';
@@ -13,10 +15,10 @@ import { lowerGraph, type QuantMap, quantizedIds } from './lower.js';
 import { measureTensors } from './measure-error.js';
 import { type Observation, observeActivations } from './observe.js';
 import { createErrorMeter, type MeasuredError, type Reference, runReferenceNetwork } from './output-error.js';
-import type { ActivationQuant } from './quant-params.js';
+import { type ActivationQuant, usedCodes } from './quant-params.js';
 import { type QuantizedModel, type QuantizeRequest, RANGE_METHODS, type RangeMethod } from './quantized-model.js';
 import { type GroupChoice, quantsOf, searchRanges } from './search-ranges.js';
-import { type QuantGroup, type SharedQuantization, shareQuantization } from './shared-quantization.js';
+import { int8Support, type QuantGroup, type SharedQuantization, shareQuantization } from './shared-quantization.js';
 import { writeReport } from './write-report.js';
 
 /** Samples kept for the measurements that need them again: so many that one run over them holds about this many activations. */
@@ -36,6 +38,7 @@ export async function quantizeGraph(request: QuantizeRequest, ctx: RunContext): 
     });
   }
   const legal = legaliseTflite(request.network);
+  if (request.output) requireClampedOutput(legal, request.output);
   let best = await calibrateBest(legal, request, ctx);
   const chosenRanges = await withChosenRanges(best, request, ctx);
   // Other ranges clip otherwise: the biases are corrected for them again.
@@ -44,7 +47,8 @@ export async function quantizeGraph(request: QuantizeRequest, ctx: RunContext): 
   verifyGraph(lowered.graph, SHAPES);
   const { shared, observation, chosen, equalised, biasCorrected, float } = best;
   const { engine, threads, perChannelDense } = request;
-  const { tensors } = await measureTensors(float, lowered.graph, observation.kept, engine, threads, ctx);
+  const coded = request.output ? float.outputs : [];
+  const { tensors } = await measureTensors(float, lowered.graph, observation.kept, engine, threads, ctx, coded);
   const report = writeReport({
     samples: observation.samples,
     perChannelDense,
@@ -57,6 +61,23 @@ export async function quantizeGraph(request: QuantizeRequest, ctx: RunContext): 
     warnings: lowered.warnings,
   });
   return { graph: lowered.graph, float, report };
+}
+
+/** @throws IsplitError E_QUANTIZE unless the one output is what a clamp of its own leaves, on two codes or more */
+function requireClampedOutput(legal: Graph, output: ActivationQuant): void {
+  const [id, ...others] = legal.outputs as [string, ...string[]];
+  const node = producers(legal).get(id);
+  const clamp = node?.attrs.activation as FusedActivation | undefined;
+  if (others.length === 0 && node && int8Support(node).output === 'calibrated' && (clamp ?? 'none') !== 'none') {
+    if (usedCodes(output, clamp) >= 2) return;
+    const message = `scale ${output.scale} and zero point ${output.zeroPoint} leave "${id}" a single code`;
+    fail('E_QUANTIZE', message, { tensor: id, ...output }, 'A zero point of -128 leaves all codes.');
+  }
+  const made = node ? `"${id}" is made by ${node.kind} without a clamp` : `"${id}" is the input`;
+  const why = others.length > 0 ? `there are ${legal.outputs.length} outputs, ${legal.outputs.join(', ')}` : made;
+  const hint =
+    'The quantization of one output can be given, the output of a convolution, dense layer or sum with relu6.';
+  fail('E_QUANTIZE', `the output's codes cannot be fixed: ${why}`, { outputs: legal.outputs }, hint);
 }
 
 /** A way to quantize the network, with the error it was measured to have. */
@@ -98,7 +119,7 @@ async function calibrate(
   ctx: RunContext,
 ): Promise<Draft> {
   const { engine, threads } = request;
-  const shared = shareQuantization(legal, request.input);
+  const shared = shareQuantization(legal, request.input, request.output);
   const { graph, groups } = shared;
   const taps = quantizedIds(graph).filter((id) => !tensorOf(graph, id).data);
   const options = { taps, channels, keep: keptSamples(graph) };

@@ -23,7 +23,10 @@ export interface QuantizeRequest {
   readonly threads?: number;
   /** Fixes the input's quantization, so that u8 pixels become int8 by an offset; default: from the samples. */
   readonly input?: InputQuantization;
-  /** Fixes the output's quantization (a bottleneck's codes); the network must have one output, made by a fused clamp. */
+  /**
+   * Fixes the output's quantization (a bottleneck's codes); the network must have one output, made by a fused clamp. Choices are
+   * then made by the error of its real values before rounding; the report compares codes.
+   */
   readonly output?: InputQuantization;
   /** Fully connected weights per output channel (new runtimes) or per tensor (old ones, which fail silently otherwise). */
   readonly perChannelDense: boolean;
@@ -45,7 +48,7 @@ export interface TensorError {
   /** Real values seen, before quantization. */
   readonly min: number;
   readonly max: number;
-  /** `minmax`, `percentile`, `mse`, or why there was no choice: `fixed`, `as-inputs`, `input`. */
+  /** `minmax`, `percentile`, `mse`, or why there was no choice: `fixed` (by the op, or the output's by the request), `as-inputs`, `input`. */
   readonly method: RangeMethod | 'fixed' | 'as-inputs' | 'input';
   /** 10·log10(Σ float² / Σ (float − dequantized int8)²), everything before this tensor in int8 too; null when the error is 0. */
   readonly sqnrDb: number | null;

@@ -14,7 +14,7 @@ export interface QuantGroup {
   /** In order of the graph. */
   readonly members: readonly string[];
   /** Quantization that is not chosen from values, and why. */
-  readonly fixed: { readonly quant: ActivationQuant; readonly why: 'fixed' | 'input' } | undefined;
+  readonly fixed: { readonly quant: ActivationQuant; readonly why: 'fixed' | 'input' | 'output' } | undefined;
 }
 
 export interface SharedQuantization {
@@ -46,8 +46,13 @@ interface Class {
  * Ties tensors together. A fixed quantization is not forced upon others that meet it in a concatenation: a requantizing node
  * brings it to the range of all.
  * @param input fixes the quantization of the graph's input
+ * @param output fixes that of its one output, made by a clamp (`requireClampedOutput`)
  */
-export function shareQuantization(graph: Graph, input: ActivationQuant | undefined): SharedQuantization {
+export function shareQuantization(
+  graph: Graph,
+  input: ActivationQuant | undefined,
+  output?: ActivationQuant,
+): SharedQuantization {
   const fresh = freshIds(graph);
   const added: Tensor[] = [];
   const classes = new Map<string, Class>();
@@ -60,10 +65,11 @@ export function shareQuantization(graph: Graph, input: ActivationQuant | undefin
     while (found.parent.root) found = found.parent.root;
     return found;
   };
-  const fix = (id: string, quant: ActivationQuant, why: 'fixed' | 'input'): void => {
+  const fix = (id: string, quant: ActivationQuant, why: 'fixed' | 'input' | 'output'): void => {
     classOf(id).fixed = { quant, why };
   };
   if (input) for (const id of graph.inputs) fix(id, input, 'input');
+  if (output) for (const id of graph.outputs) fix(id, output, 'output');
 
   const nodes: Node[] = [];
   for (const node of graph.nodes) {

@@ -1,7 +1,8 @@
 /**
  * The int8 network in float arithmetic, on the engine: every weight is a multiple of its scale, every activation is rounded and
  * clipped to its 256 codes. It follows the integer executor to the last code or two at a hundredth of its time, so that many choices
- * can be measured. Scales are inputs of the simulated graph: trying another range compiles nothing.
+ * can be measured. Scales are inputs of the simulated graph: trying another range compiles nothing. An output whose quantization
+ * the request fixes is clipped, not rounded.
  */
 import type { Engine } from '../engines/engine.js';
 import { GraphBuilder } from '../ir/builder.js';
@@ -14,7 +15,7 @@ import { type ActivationQuant, dequantizeWeights, INT8_MAX, INT8_MIN } from './q
 import { int8Support, type QuantGroup, type SharedQuantization } from './shared-quantization.js';
 
 /** Adding and subtracting it rounds a float32 of magnitude below 2^22 to an integer. */
-const ROUNDING = 1.5 * 2 ** 23;
+export const ROUNDING = 1.5 * 2 ** 23;
 
 export interface Simulation {
   /** Real values of the tapped tensors for one batch of exactly `batch` samples. */
@@ -191,6 +192,8 @@ class SimulationWriter {
     let steps = op('mul', [x, inverse]);
     steps = op('sub', [high, op('relu', [op('sub', [high, steps])])]);
     if (low !== undefined) steps = op('add', [low, op('relu', [op('sub', [steps, low])])]);
+    // An output whose codes are given is judged by the real values: how coarse its codes are is not this network's doing.
+    if (group.fixed?.why === 'output') return op('mul', [steps, scale]);
     return op('mul', [op('sub', [op('add', [steps, this.#rounding]), this.#rounding]), scale]);
   }
 
@@ -227,7 +230,7 @@ class SimulationWriter {
 }
 
 /** Ops that hand codes on as they are: nothing is rounded. */
-function movesValues(node: Node): boolean {
+export function movesValues(node: Pick<Node, 'kind'>): boolean {
   return ['pad', 'reshape', 'transpose', 'concat', 'max_pool2d', 'reduce_max', 'resize_nearest'].includes(node.kind);
 }
 

@@ -61,6 +61,8 @@ function methodOf(
   chosen: ReadonlyMap<QuantGroup, RangeCandidate>,
 ): TensorError['method'] {
   if (!sources.has(id)) return 'as-inputs';
+  // Its codes are the request's: a bottleneck's.
+  if (group.fixed?.why === 'output') return 'fixed';
   return group.fixed?.why ?? chosen.get(group)?.method ?? 'minmax';
 }
 
