@@ -6,11 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { ARCHITECTURES } from '../models/index.js';
 import { findLayerOutputs } from '../src/analyze/cut-points.js';
 import { buildImportanceGraph, type ImportanceGraph, type Score } from '../src/analyze/importance-graph.js';
-import { findLogits, type Logits } from '../src/analyze/logits.js';
 import { createRandom } from '../src/core/random.js';
 import type { CompiledGraph, Engine } from '../src/engines/engine.js';
 import { createOnnxEngine } from '../src/engines/onnx.js';
 import type { Graph } from '../src/ir/graph.js';
+import { findLogits, type Logits } from '../src/passes/logits.js';
 import { normaliseGraph } from '../src/passes/normalise.js';
 import { type Bench, type BenchOptions, describeTimes, median, round } from './bench.js';
 import {

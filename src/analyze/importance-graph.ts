@@ -3,8 +3,8 @@ import { GraphBuilder } from '../ir/builder.js';
 import { elementCount, type Graph } from '../ir/graph.js';
 import { partitionGraph } from '../ir/partition.js';
 import { SHAPES } from '../ops/index.js';
+import type { Logits } from '../passes/logits.js';
 import { setBatch } from '../passes/set-batch.js';
-import type { Logits } from './logits.js';
 
 export type Score = 'cui' | 'margin' | 'taylor';
 

@@ -2,9 +2,9 @@ import { type RunContext, throwIfAborted } from '../core/context.js';
 import { fail } from '../core/errors.js';
 import type { CompiledGraph, Engine } from '../engines/engine.js';
 import { bytesPerElement, elementCount, type Graph, tensorOf } from '../ir/graph.js';
+import type { Logits } from '../passes/logits.js';
 import { buildImportanceGraph, type ImportanceGraph, type Score } from './importance-graph.js';
 import type { ImportanceTable } from './importance-table.js';
-import type { Logits } from './logits.js';
 
 /** Samples as importance needs them: preprocessed inputs, row-major [count, H, W, C], and class numbers of the model. */
 export interface LabelledBatch {

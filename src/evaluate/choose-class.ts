@@ -1,5 +1,5 @@
-import { findLogits } from '../analyze/logits.js';
 import type { Graph } from '../ir/graph.js';
+import { findLogits } from '../passes/logits.js';
 
 /** How the scores of a network become a class. */
 export interface ClassRule {

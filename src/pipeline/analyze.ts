@@ -2,7 +2,6 @@ import { localMaxima, pearson, spearman, wilsonInterval } from '../analyze/curve
 import { type CutPoint, findCutPoints, findLayerOutputs } from '../analyze/cut-points.js';
 import { type ImportanceCheckpoints, type LabelledBatch, measureImportance } from '../analyze/importance.js';
 import { type ImportanceTable, meanScores } from '../analyze/importance-table.js';
-import { findLogits, type Logits } from '../analyze/logits.js';
 import type { RunContext } from '../core/context.js';
 import { estimateCodeBytes } from '../cost/code-size.js';
 import { type CutCost, countMacs, countParameters, measureCutCosts } from '../cost/cut-cost.js';
@@ -13,6 +12,7 @@ import type { LinkProfile } from '../devices/link-schema.js';
 import { checkMemory } from '../devices/memory.js';
 import type { Engine } from '../engines/engine.js';
 import { elementCount, type Graph, tensorOf } from '../ir/graph.js';
+import { findLogits, type Logits } from '../passes/logits.js';
 import { adviseNextStep } from '../plan/advice.js';
 import type { Analysis, AnalyzedCut, LayerImportance, RankBy } from '../plan/analysis.js';
 import { type Budgets, checkBudgets } from '../plan/budgets.js';

@@ -1,7 +1,6 @@
 /** At every cut, single and multi-tensor, tail(head(x)) equals the whole network. */
 import { describe, expect, it } from 'vitest';
 import { findCutPoints } from '../../src/analyze/cut-points.js';
-import { findLogits, type Logits } from '../../src/analyze/logits.js';
 import { createRandom } from '../../src/core/random.js';
 import type { Engine } from '../../src/engines/engine.js';
 import { createEngine } from '../../src/engines/index.js';
@@ -9,6 +8,7 @@ import { elementCount, type Graph, tensorOf } from '../../src/ir/graph.js';
 import { partitionGraph } from '../../src/ir/partition.js';
 import { verifyGraph } from '../../src/ir/verify.js';
 import { SHAPES } from '../../src/ops/index.js';
+import { findLogits, type Logits } from '../../src/passes/logits.js';
 import { setBatch } from '../../src/passes/set-batch.js';
 import { demoPaths, type OpenModelOptions, openModel } from '../../src/sdk.js';
 import { describeNeeding, sharedData, sharedTestData } from '../support/shared-data.js';

@@ -5,10 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { findLayerOutputs } from '../../../src/analyze/cut-points.js';
 import { measureImportance } from '../../../src/analyze/importance.js';
 import { type ImportanceTable, meanScores } from '../../../src/analyze/importance-table.js';
-import { findLogits } from '../../../src/analyze/logits.js';
 import type { Dataset } from '../../../src/data/dataset.js';
 import { openDataset } from '../../../src/data/open-dataset.js';
 import { createEngine } from '../../../src/engines/index.js';
+import { findLogits } from '../../../src/passes/logits.js';
 import { choosePreprocess, demoPaths, openModel } from '../../../src/sdk.js';
 import { describeNeeding, sharedData, sharedTestData } from '../../support/shared-data.js';
 

@@ -2,11 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import { findCutPoints, findLayerOutputs } from '../../../src/analyze/cut-points.js';
 import { measureImportance } from '../../../src/analyze/importance.js';
-import { findLogits } from '../../../src/analyze/logits.js';
 import { createEngine } from '../../../src/engines/index.js';
 import { GraphBuilder } from '../../../src/ir/builder.js';
 import type { Graph } from '../../../src/ir/graph.js';
 import { SHAPES } from '../../../src/ops/index.js';
+import { findLogits } from '../../../src/passes/logits.js';
 
 function network(build: (b: GraphBuilder, x: string) => string, shape: readonly number[] = [1, 4, 4, 2]): Graph {
   const b = new GraphBuilder('net', SHAPES);

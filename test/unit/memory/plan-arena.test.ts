@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { findCutPoints } from '../../../src/analyze/cut-points.js';
-import { findLogits } from '../../../src/analyze/logits.js';
 import { measureCutCosts } from '../../../src/cost/cut-cost.js';
 import { GraphBuilder } from '../../../src/ir/builder.js';
 import type { Graph } from '../../../src/ir/graph.js';
 import { planArena } from '../../../src/memory/plan-arena.js';
 import { SHAPES } from '../../../src/ops/index.js';
+import { findLogits } from '../../../src/passes/logits.js';
 import { openModel } from '../../../src/sdk.js';
 
 /** A random graph of element-wise ops and concatenations over small tensors. */

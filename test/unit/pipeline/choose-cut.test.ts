@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { findCutPoints } from '../../../src/analyze/cut-points.js';
-import { findLogits } from '../../../src/analyze/logits.js';
 import { IsplitError } from '../../../src/core/errors.js';
 import { type CutCost, measureCutCosts } from '../../../src/cost/cut-cost.js';
 import { chooseTflmTarget } from '../../../src/cost/runtime-arena.js';
 import { elementCount, type Graph, tensorOf } from '../../../src/ir/graph.js';
+import { findLogits } from '../../../src/passes/logits.js';
 import { type Deployment, describeCut } from '../../../src/pipeline/analyze.js';
 import type { BuiltHead } from '../../../src/pipeline/build-head.js';
 import { type ChooseCutRequest, chooseCut } from '../../../src/pipeline/choose-cut.js';

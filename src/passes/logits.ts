@@ -51,7 +51,7 @@ export function findLogits(graph: Graph): Logits {
       'E_NO_CLASSES',
       `output "${output}" has shape [${shape}]: not one score per class`,
       { output, shape },
-      'Importance needs a classifier; use a model whose first output holds class scores.',
+      'Importance and training need a classifier; use a model whose first output holds class scores.',
     );
   }
   return { id, width, classes: width === 1 ? 2 : width, squashing };
