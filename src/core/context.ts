@@ -8,6 +8,8 @@ export interface ProgressEvent {
   readonly total?: number;
   /** Unit of done and total, e.g. `images`. */
   readonly unit: string;
+  /** How it goes, by name: `epoch`, `loss`, `accuracy` (0 … 1) … */
+  readonly metrics?: Readonly<Record<string, number>>;
 }
 
 /** What a long-running function gets from its caller: a way to report and a way to be stopped. Libraries never print. */

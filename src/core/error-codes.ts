@@ -268,6 +268,28 @@ export const ERROR_CODES = {
     meaning: 'Shapes or attributes of a layer do not fit together.',
     remedy: 'The message names the layer and the shapes; check the export.',
   },
+  E_TRAIN_CHECKPOINT: {
+    exit: 3,
+    meaning:
+      'The state of a training cannot be saved (disk full, no permission); an earlier checkpoint stays as it was.',
+    remedy:
+      'Free disk space or fix the permissions, then run the same command again: it goes on from the last checkpoint.',
+  },
+  E_TRAIN_DIVERGED: {
+    exit: 3,
+    meaning: 'The loss or the parameters of a training are no longer finite; the last checkpoint is of a good state.',
+    remedy: 'Lower the learning rate, and check that the samples are in the input range of the model.',
+  },
+  E_TRAIN_ONE_CLASS: {
+    exit: 3,
+    meaning: 'All labels of the training samples are of one class: there is nothing to tell apart.',
+    remedy: 'Check --labels, --classes and --samples: the message says which class it is.',
+  },
+  E_TRAIN_TOO_LARGE: {
+    exit: 3,
+    meaning: 'The training samples do not fit the memory that training may use for them.',
+    remedy: 'Give --samples with the number in the message, or a smaller --input.',
+  },
   E_USAGE: {
     exit: 2,
     meaning: 'An option or argument is missing, unknown or malformed.',

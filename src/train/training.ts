@@ -66,6 +66,8 @@ export interface TrainOptions {
   readonly averageDecay?: number;
   /** Higher is better; called after each epoch with the parameters as they would be used. Samples that are in no batch. */
   readonly validate?: (current: TrainedValues) => Promise<number>;
+  /** What `validate` measures, as progress shows it; default `accuracy`. */
+  readonly metric?: string;
   /** Epochs without a better validation after which training ends; the best parameters are returned. Default: never early. */
   readonly patience?: number;
   readonly checkpoints?: Checkpoints;
