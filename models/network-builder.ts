@@ -10,6 +10,13 @@ export interface ArchitectureOptions {
   readonly inputShape: readonly [number, number, number];
   readonly classes: number;
   readonly seed: number;
+  /** Batch norm in architectures that have it as an option (vgg16); others ignore it. */
+  readonly batchNorm?: boolean;
+  /**
+   * True: batch norms start as the identity (gamma 1, beta 0, mean 0, variance 1), as training wants them. Else they have drawn statistics,
+   * so that folding has something to do.
+   */
+  readonly forTraining?: boolean;
 }
 
 /** Builds an untrained network of the named architecture: same options, same weights. */
@@ -17,6 +24,8 @@ export interface Architecture {
   readonly id: string;
   readonly source: string;
   readonly defaultInput: readonly [number, number, number];
+  /** Height and width below which layers have nothing left to look at. */
+  readonly smallestInput: number;
   build(options: ArchitectureOptions): Graph;
 }
 
@@ -35,9 +44,11 @@ export interface ConvOptions {
 export class NetworkBuilder {
   readonly graph: GraphBuilder;
   readonly #random: Random;
+  readonly #identityNorms: boolean;
 
   constructor(id: string, options: ArchitectureOptions) {
     this.graph = new GraphBuilder(id, SHAPES);
+    this.#identityNorms = options.forTraining ?? false;
     this.#random = createRandom(options.seed);
   }
 
@@ -87,15 +98,25 @@ export class NetworkBuilder {
     return activation === 'none' ? y : this.graph.op(activation, [y], {}, { id: name });
   }
 
-  /** Inference statistics near those of a trained layer: seeded, so that folding has something to do. */
+  /** conv → batch norm → activation as one layer: its output is `name`, as that of `conv`; inside are `name/linear` and `name/bn`. */
+  convBnInside(name: string, x: string, filters: number, kernel: number | readonly [number, number]): string {
+    const y = this.#conv(`${name}/linear`, 'conv2d', x, filters, kernel, {});
+    return this.graph.op('relu', [this.batchNorm(`${name}/bn`, y)], {}, { id: name });
+  }
+
+  /** Inference statistics near those of a trained layer, seeded; or the identity, for training. */
   batchNorm(name: string, x: string): string {
     const c = this.graph.type(x).shape[3] as number;
-    const draw = (suffix: string, f: () => number): string =>
-      this.graph.constant(`${name}/${suffix}`, [c], Float32Array.from({ length: c }, f));
-    const gamma = draw('gamma', () => 0.9 + 0.2 * this.#random.next());
-    const beta = draw('beta', () => 0.1 * this.#random.normal());
-    const mean = draw('moving_mean', () => 0.1 * this.#random.normal());
-    const variance = draw('moving_variance', () => 0.8 + 0.4 * this.#random.next());
+    const draw = (suffix: string, start: number, f: () => number): string =>
+      this.graph.constant(
+        `${name}/${suffix}`,
+        [c],
+        Float32Array.from({ length: c }, () => (this.#identityNorms ? start : f())),
+      );
+    const gamma = draw('gamma', 1, () => 0.9 + 0.2 * this.#random.next());
+    const beta = draw('beta', 0, () => 0.1 * this.#random.normal());
+    const mean = draw('moving_mean', 0, () => 0.1 * this.#random.normal());
+    const variance = draw('moving_variance', 1, () => 0.8 + 0.4 * this.#random.next());
     return this.graph.op('batch_norm', [x, gamma, beta, mean, variance], { epsilon: 1e-3 }, { id: name });
   }
 

@@ -5,6 +5,7 @@ export const dsCnn: Architecture = {
   id: 'ds-cnn',
   source: 'Zhang et al., "Hello Edge: Keyword Spotting on Microcontrollers", 2017; MLPerf Tiny reference',
   defaultInput: [49, 10, 1],
+  smallestInput: 4,
   build(options) {
     const n = new NetworkBuilder('ds-cnn', options);
     let x = n.convBn('conv1', n.input(options.inputShape), 64, [10, 4], { stride: [2, 2] });

@@ -22,6 +22,7 @@ export const mobilenetV1: Architecture = {
   source:
     'Howard et al., "MobileNets: Efficient Convolutional Neural Networks for Mobile Vision Applications", 2017; width 0.25',
   defaultInput: [96, 96, 3],
+  smallestInput: 16,
   build(options) {
     const n = new NetworkBuilder('mobilenet_v1', options);
     const width = (filters: number): number => filters / 4;

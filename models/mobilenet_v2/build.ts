@@ -16,6 +16,7 @@ export const mobilenetV2: Architecture = {
   id: 'mobilenet_v2',
   source: 'Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018, table 2; width 0.35',
   defaultInput: [96, 96, 3],
+  smallestInput: 16,
   build(options) {
     const n = new NetworkBuilder('mobilenet_v2', options);
     let x = n.convBn('Conv1', n.input(options.inputShape), width(32), 3, { stride: 2, activation: 'relu6' });

@@ -12,6 +12,7 @@ export const resnet50: Architecture = {
   id: 'resnet50',
   source: 'He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, table 1',
   defaultInput: [224, 224, 3],
+  smallestInput: 16,
   build(options) {
     const n = new NetworkBuilder('resnet50', options);
     let x = n.convBn('conv1', n.input(options.inputShape), 64, 7, { stride: 2, padding: 3 });

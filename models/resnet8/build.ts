@@ -5,6 +5,7 @@ export const resnet8: Architecture = {
   id: 'resnet8',
   source: 'Banbury et al., "MLPerf Tiny Benchmark", NeurIPS Datasets and Benchmarks 2021',
   defaultInput: [32, 32, 3],
+  smallestInput: 8,
   build(options) {
     const n = new NetworkBuilder('resnet8', options);
     let x = n.convBn('stem', n.input(options.inputShape), 16, 3);
