@@ -2,7 +2,15 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import { dims4, requireInputs, requireRank, shapeError } from './checks.js';
 import { GRADIENT_ONLY, type OpDef, type RefTensor } from './op-def.js';
 import { scatterProducts } from './taps.js';
-import { type ConvAttrs, checkConv, onnxPads, windowOutput } from './window.js';
+import {
+  type ConvAttrs,
+  checkConv,
+  mirrorPads,
+  onnxPads,
+  outputPadding,
+  rotateToOnnx,
+  windowOutput,
+} from './window.js';
 
 export interface Conv2dInputGradAttrs extends ConvAttrs {
   /** Height and width of the convolution's input. */
@@ -82,46 +90,23 @@ export const conv2dInputGrad: OpDef<Conv2dInputGradAttrs> = {
 
   toOnnx(e, attrs) {
     const [, oh, ow] = dims4(e.inputType(0));
-    const [o, kh, kw, c] = dims4(e.inputType(1));
-    const [h, w] = attrs.inputSize;
-    const [sh, sw] = attrs.strides;
-    const [dh, dw] = attrs.dilations;
-    const [top, bottom, left, right] = attrs.pads;
-    const filter = e.constant(1) as Float32Array | undefined;
-    const mirrored = [
-      (kh - 1) * dh - top,
-      (kh - 1) * dh - bottom,
-      (kw - 1) * dw - left,
-      (kw - 1) * dw - right,
-    ] as const;
-    // A stride-1 gradient is a convolution with the rotated filter, several times faster than ConvTranspose.
-    if (sh === 1 && sw === 1 && filter && mirrored.every((p) => p >= 0)) {
-      const rotated = new Float32Array(filter.length);
-      for (let k = 0; k < o; k++)
-        for (let p = 0; p < kh; p++)
-          for (let q = 0; q < kw; q++)
-            for (let m = 0; m < c; m++)
-              rotated[((m * o + k) * kh + (kh - 1 - p)) * kw + (kw - 1 - q)] = filter[
-                ((k * kh + p) * kw + q) * c + m
-              ] as number;
-      return [
-        e.add('Conv', [e.input(0), e.floats([c, o, kh, kw], rotated)], {
-          kernel_shape: { ints: [kh, kw] },
-          strides: { ints: [1, 1] },
-          dilations: { ints: attrs.dilations },
-          pads: onnxPads(mirrored),
-        }),
-      ];
+    const [, kh, kw] = dims4(e.inputType(1));
+    const window = {
+      kernel_shape: { ints: [kh, kw] },
+      strides: { ints: attrs.strides },
+      dilations: { ints: attrs.dilations },
+    };
+    const mirrored = mirrorPads(attrs, [kh, kw]);
+    // A stride-1 gradient is a convolution with the rotated filter: faster than ConvTranspose, even if the filter is rotated every time.
+    if (attrs.strides.every((s) => s === 1) && mirrored.every((p) => p >= 0)) {
+      const exchanged = e.add('Transpose', [rotateToOnnx(e, e.input(1), [kh, kw])], { perm: { ints: [1, 0, 2, 3] } });
+      return [e.add('Conv', [e.input(0), exchanged], { ...window, pads: onnxPads(mirrored) })];
     }
-    const reach = (out: number, stride: number, kernel: number, dilation: number, pad: number): number =>
-      (out - 1) * stride + (kernel - 1) * dilation + 1 - pad;
     return [
       e.add('ConvTranspose', [e.input(0), e.input(1)], {
-        kernel_shape: { ints: [kh, kw] },
-        strides: { ints: attrs.strides },
-        dilations: { ints: attrs.dilations },
+        ...window,
         pads: onnxPads(attrs.pads),
-        output_padding: { ints: [h - reach(oh, sh, kh, dh, top + bottom), w - reach(ow, sw, kw, dw, left + right)] },
+        output_padding: { ints: outputPadding(attrs, attrs.inputSize, [oh, ow], [kh, kw]) },
       }),
     ];
   },
