@@ -1,5 +1,6 @@
 import type { ProgressEvent, RunContext } from '../core/context.js';
 import { IsplitError } from '../core/errors.js';
+import { describeProgress, type StageStart } from './progress-line.js';
 
 export interface OutputOptions {
   readonly json?: boolean;
@@ -19,7 +20,7 @@ export class Terminal {
   #live = false;
   #lastWrite = 0;
   #stage = '';
-  #stageStart = 0;
+  #start: StageStart = { done: 0, atMs: 0 };
 
   constructor(options: OutputOptions) {
     this.#options = options;
@@ -59,15 +60,15 @@ export class Terminal {
     if (event.stage !== this.#stage) {
       this.endProgress();
       this.#stage = event.stage;
-      this.#stageStart = now;
+      this.#start = { done: event.done, atMs: now };
       this.#lastWrite = process.stderr.isTTY ? 0 : now;
     }
     const last = event.total !== undefined && event.done >= event.total;
     const interval = process.stderr.isTTY ? LIVE_INTERVAL_MS : PLAIN_INTERVAL_MS;
     if (!last && now - this.#lastWrite < interval) return;
-    if (last && !process.stderr.isTTY && now - this.#stageStart < 1000) return;
+    if (last && !process.stderr.isTTY && now - this.#start.atMs < 1000) return;
     this.#lastWrite = now;
-    const line = describeProgress(event, (now - this.#stageStart) / 1000);
+    const line = describeProgress(event, this.#start, now);
     if (process.stderr.isTTY) {
       process.stderr.write(`\r\x1b[2K${line}`);
       this.#live = true;
@@ -90,14 +91,6 @@ export class Terminal {
     else process.stderr.write(describeError(known));
     return known.exitCode;
   }
-}
-
-function describeProgress(event: ProgressEvent, seconds: number): string {
-  const rate = seconds > 0 ? event.done / seconds : 0;
-  const of = event.total === undefined ? '' : ` of ${event.total}`;
-  const remaining =
-    event.total !== undefined && rate > 0 ? `, ${Math.ceil((event.total - event.done) / rate)} s left` : '';
-  return `${event.stage.padEnd(8)} ${event.done}${of} ${event.unit}, ${rate.toFixed(rate < 10 ? 1 : 0)} ${event.unit}/s${remaining}`;
 }
 
 function unexpected(error: unknown): IsplitError {

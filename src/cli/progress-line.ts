@@ -1,0 +1,32 @@
+import type { ProgressEvent } from '../core/context.js';
+
+/** Where and when a stage was first heard of: a resumed job starts in the middle, and its rate is of what it did itself. */
+export interface StageStart {
+  readonly done: number;
+  readonly atMs: number;
+}
+
+/**
+ * One line on how a long job goes: `train    3200 of 96000 images, 812 images/s, 2 min left, epoch 2, loss 0.413, accuracy 87.1 %`.
+ * @param nowMs on the clock of `start`
+ */
+export function describeProgress(event: ProgressEvent, start: StageStart, nowMs: number): string {
+  const { stage, done, total, unit, metrics = {} } = event;
+  const seconds = (nowMs - start.atMs) / 1000;
+  const rate = seconds > 0 ? (done - start.done) / seconds : 0;
+  const parts = [`${done}${total === undefined ? '' : ` of ${total}`} ${unit}`];
+  parts.push(`${rate.toFixed(rate < 10 ? 1 : 0)} ${unit}/s`);
+  if (total !== undefined && rate > 0) parts.push(`${describeSeconds((total - done) / rate)} left`);
+  for (const [name, value] of Object.entries(metrics)) parts.push(`${name} ${describeMetric(name, value)}`);
+  return `${stage.padEnd(8)} ${parts.join(', ')}`;
+}
+
+function describeSeconds(seconds: number): string {
+  if (seconds < 120) return `${Math.ceil(seconds)} s`;
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+function describeMetric(name: string, value: number): string {
+  if (name === 'accuracy') return `${(100 * value).toFixed(1)} %`;
+  return Number.isInteger(value) ? String(value) : value.toPrecision(3);
+}
