@@ -1,9 +1,12 @@
 /** Element-wise ops, activations, reductions and changes of shape. */
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
+import { gradientGraph } from '../../src/autodiff/gradients.js';
 import { createRandom } from '../../src/core/random.js';
+import { GraphBuilder } from '../../src/ir/builder.js';
 import { elementCount } from '../../src/ir/graph.js';
-import { opDef } from '../../src/ops/index.js';
+import { opDef, SHAPES } from '../../src/ops/index.js';
+import { runReference } from '../../src/ops/reference.js';
 import { type CaseInput, describeOp, type OpCase } from './harness.js';
 
 const IMAGE = [2, 3, 4, 5];
@@ -258,6 +261,22 @@ describeOp('reshape', [
   reshapeOf([1], [], []),
 ]);
 describeOp(
+  'round',
+  [
+    ...unary(
+      'tf.round(a)',
+      (tf, x) => tf.round(x as tfjs.Tensor),
+      (shape) => uniform(shape, -9, 9),
+    ),
+    {
+      name: 'halves go to the even neighbour',
+      inputs: [{ shape: [1, 10], values: [-3.5, -2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5, 0.49999997, 8388609] }],
+      oracle: 'tf.round(a)',
+    },
+    // What the straight-through estimator gives is no derivative: TensorFlow's is zero. See `passes straight through` below.
+  ].map((c) => ({ ...c, wrt: [] })),
+);
+describeOp(
   'sigmoid',
   unary('tf.sigmoid(a)', (tf, x) => tf.sigmoid(x as tfjs.Tensor)),
 );
@@ -265,6 +284,10 @@ describeOp('softmax', [softmaxOf([2, 7], -1), softmaxOf(IMAGE, 3), softmaxOf(IMA
 describeOp(
   'sqrt',
   unary('tf.sqrt(a)', (tf, x) => tf.sqrt(x as tfjs.Tensor), positive),
+);
+describeOp(
+  'stop_gradient',
+  unary('tf.stop_gradient(a)', (tf, x) => tf.clone(x as tfjs.Tensor)).map((c) => ({ ...c, wrt: [] })),
 );
 describeOp('sub', [...binary(minus, (tf, a, b) => tf.sub(a as tfjs.Tensor, b as tfjs.Tensor)), ...fused(minus)]);
 describeOp('sum', reductions('reduce_sum', 'sum'));
@@ -279,6 +302,28 @@ describeOp('transpose', [
   transposeOf([3, 4], [1, 0]),
   transposeOf([2, 3, 4], [1, 2, 0]),
 ]);
+
+describe('gradients that are chosen, not derived', () => {
+  const gradientOf = (kind: string): string | undefined => {
+    const builder = new GraphBuilder('chosen', SHAPES);
+    const x = builder.input('x', [2, 3]);
+    const y = builder.op(kind, [x], {}, { id: 'y' });
+    // d(y · y)/dx, so that what arrives at y is 2 · y.
+    const z = builder.op('mul', [y, y], {}, { id: 'z' });
+    const graph = builder.build([z]);
+    const { graph: gradient, gradients } = gradientGraph(graph, { of: 'z', wrt: ['x'] });
+    const id = gradients.get('x');
+    if (id === undefined) return undefined;
+    const values = runReference(gradient, { x: [0.4, 0.5, 1.5, -0.6, -1.2, 7] });
+    return Array.from(values[id] as Float64Array, String).join(' ');
+  };
+  it('of round passes straight through', () => {
+    expect(gradientOf('round')).toBe('0 0 4 -2 -2 14');
+  });
+  it('of stop_gradient is none', () => {
+    expect(gradientOf('stop_gradient')).toBeUndefined();
+  });
+});
 
 describe('shape errors name the values', () => {
   const float = (shape: number[]) => ({ shape, dtype: 'float32' as const });
