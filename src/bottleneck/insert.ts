@@ -9,7 +9,7 @@ import type { FusedActivation } from '../ops/op-def.js';
 import { resolvePads } from '../ops/window.js';
 import { removeDeadCode } from '../passes/remove-dead-code.js';
 import type { BottleneckedNetwork, BottleneckSpec } from './bottleneck.js';
-import { type BottleneckWeights, bottleneckParameters } from './parameters.js';
+import { type BottleneckWeights, bottleneckParameters, hasOffset } from './parameters.js';
 import { fitToCut } from './spec.js';
 
 type Size = readonly [height: number, width: number];
@@ -144,16 +144,17 @@ class LayerWriter {
     this.#parts = parts;
   }
 
-  constants(layer: string): string[] {
+  constant(name: string): string {
     const { cut, weights } = this.#parts;
-    return ['kernel', 'bias'].map((what) => {
-      const name = `${layer}/${what}`;
-      const parameter = weights.get(name);
-      if (!parameter) throw new Error(`the bottleneck has no ${name}`);
-      const id = this.builder.constant(`${cut}/${name}`, parameter.shape, parameter.data);
-      this.parameters.push(id);
-      return id;
-    });
+    const parameter = weights.get(name);
+    if (!parameter) throw new Error(`the bottleneck has no ${name}`);
+    const id = this.builder.constant(`${cut}/${name}`, parameter.shape, parameter.data);
+    this.parameters.push(id);
+    return id;
+  }
+
+  constants(layer: string): string[] {
+    return ['kernel', 'bias'].map((what) => this.constant(`${layer}/${what}`));
   }
 
   dense(layer: string, x: string, id: string, activation: FusedActivation): string {
@@ -231,17 +232,20 @@ function prependDecoder(tail: Graph, parts: Parts, wire: Tensor): { graph: Graph
   const last = refine ? 'none' : clamp;
   const size = shape.slice(0, 2) as unknown as Size;
   const half = size.map((d) => Math.ceil(d / 2)) as unknown as Size;
+  const centred = hasOffset(spec)
+    ? decoder.op('add', [wire.id, writer.constant('decoder/offset')], {}, { id: `${id}/centred` })
+    : wire.id;
   const decode = (): string => {
     switch (spec.encoder) {
       case 'dense':
         return writer.dense('decoder', wire.id, linear, last);
       case 'i-split': {
-        const x = writer.convTranspose('decoder/hidden', wire.id, `${id}/hidden`, 2, half, 'relu');
+        const x = writer.convTranspose('decoder/hidden', centred, `${id}/hidden`, 2, half, 'relu');
         return writer.convTranspose('decoder', x, linear, 2, size, last);
       }
       default:
         if (spec.stride === 1) return writer.conv('decoder', wire.id, linear, 1, last);
-        return writer.convTranspose('decoder', wire.id, linear, spec.stride, size, last);
+        return writer.convTranspose('decoder', centred, linear, spec.stride, size, last);
     }
   };
   let decoded = decode();

@@ -35,6 +35,9 @@ export function paperHiddenChannels(cutChannels: number): number {
 }
 
 /**
+ * Kernels and biases of every layer, and `decoder/offset`: what is added to the channels of the wire before a strided decoder. A
+ * value on the wire is at least 0 and means its distance from the middle of its channel; a transposed convolution's own bias is the same
+ * at all places of a block and could not take that back.
  * @param spec with its channels settled
  * @param shape of the cut without the batch: [H, W, C] or [C]
  */
@@ -55,10 +58,15 @@ export function bottleneckParameters(spec: BottleneckSpec, shape: Shape, decoder
           ] as const)),
     );
   }
-  return layers.flatMap(([name, kernel, depthwise]) => [
+  const parameters = layers.flatMap(([name, kernel, depthwise]) => [
     { name: `${name}/kernel`, shape: kernel },
     { name: `${name}/bias`, shape: [(depthwise ? kernel.at(-1) : kernel[0]) as number] },
   ]);
+  return hasOffset(spec) ? [...parameters, { name: 'decoder/offset', shape: [spec.channels] }] : parameters;
+}
+
+export function hasOffset(spec: BottleneckSpec): boolean {
+  return spec.stride > 1;
 }
 
 type Layer = readonly [name: string, kernel: readonly number[], depthwise?: true];

@@ -1,0 +1,85 @@
+/** A linear code of blocks: projection to few values, ranges of the codes, and the way back. */
+import { inverse, Matrix } from 'ml-matrix';
+import type { Blocks } from './activations.js';
+import type { WireBits } from './bottleneck.js';
+import { WIRE_CLAMP } from './bottleneck.js';
+import { type ClipRange, chooseClipRange } from './clip-range.js';
+import type { Pca } from './pca.js';
+
+/** z = encode · (x − centre); x ≈ centre + decode · z. The centre has one value a channel, the same at all places of a block. */
+export interface LinearCode {
+  readonly dimension: number;
+  readonly channels: number;
+  readonly centre: Float64Array;
+  /** channels × dimension, row-major. */
+  readonly encode: Float64Array;
+  /** dimension × channels, row-major. */
+  readonly decode: Float64Array;
+}
+
+/** How the values of one channel lie on the wire: w = (z − low) · gain in [0, 6]. */
+export interface ChannelRange extends ClipRange {
+  /** 0 for a channel that never changes. */
+  readonly gain: number;
+}
+
+export function codeOfComponents(pca: Pca, channels: number): LinearCode {
+  const { dimension, centre } = pca;
+  const encode = pca.components.slice(0, channels * dimension);
+  const decode = new Float64Array(dimension * channels);
+  for (let k = 0; k < channels; k++) {
+    for (let i = 0; i < dimension; i++) decode[i * channels + k] = encode[k * dimension + i] as number;
+  }
+  return { dimension, channels, centre, encode, decode };
+}
+
+/**
+ * The best way back from any projection: decode = S Eᵀ (E S Eᵀ)⁻¹, S the second moments of the blocks about the centre (linear least
+ * squares). A hair of ridge keeps channels that repeat one another apart.
+ */
+export function withBestDecoder(
+  encode: Float64Array,
+  channels: number,
+  centre: Float64Array,
+  moments: Float64Array,
+): LinearCode {
+  const dimension = encode.length / channels;
+  const e = Matrix.from1DArray(channels, dimension, encode);
+  const se = Matrix.from1DArray(dimension, dimension, moments).mmul(e.transpose());
+  const gram = e.mmul(se);
+  const ridge = 1e-9 * Math.max(gram.trace() / channels, Number.MIN_VALUE);
+  for (let k = 0; k < channels; k++) gram.set(k, k, gram.get(k, k) + ridge);
+  const decode = Float64Array.from(se.mmul(inverse(gram)).to1DArray());
+  return { dimension, channels, centre, encode, decode };
+}
+
+/** z of every block, channel after channel: channels × blocks. */
+export function projectBlocks(
+  code: Pick<LinearCode, 'encode' | 'centre' | 'channels' | 'dimension'>,
+  blocks: Blocks,
+): Float32Array {
+  const { encode, centre, channels, dimension } = code;
+  const z = new Float32Array(channels * blocks.count);
+  for (let k = 0; k < channels; k++) {
+    const row = k * dimension;
+    let offset = 0;
+    for (let i = 0; i < dimension; i++) offset += (encode[row + i] as number) * (centre[i % centre.length] as number);
+    for (let b = 0; b < blocks.count; b++) {
+      const at = b * dimension;
+      let sum = -offset;
+      for (let i = 0; i < dimension; i++) sum += (encode[row + i] as number) * (blocks.values[at + i] as number);
+      z[k * blocks.count + b] = sum;
+    }
+  }
+  return z;
+}
+
+/** The range of each channel that loses least with this many bits. @param z channels × blocks */
+export function chooseRanges(z: Float32Array, channels: number, bits: WireBits): ChannelRange[] {
+  const count = z.length / channels;
+  return Array.from({ length: channels }, (_, k) => {
+    const range = chooseClipRange(z.subarray(k * count, (k + 1) * count), bits);
+    const gain = range.high > range.low ? WIRE_CLAMP / (range.high - range.low) : 0;
+    return { ...range, gain };
+  });
+}
