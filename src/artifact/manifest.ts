@@ -1,5 +1,6 @@
 /** manifest.json: what `build` left in a folder, and what head and tail must agree on. docs/manifest.md has it field by field. */
 import type { PreprocessSpec } from '../preprocess/spec.js';
+import type { CodecSpec, WireBits } from '../wire/codecs/codec.js';
 
 export const MANIFEST_FILE = 'manifest.json';
 
@@ -12,8 +13,11 @@ export interface WireTensor {
   readonly dtype: 'int8';
   readonly scale: number;
   readonly zeroPoint: number;
-  /** `raw`: the int8 bytes, row-major NHWC. */
-  readonly codec: 'raw';
+  /** How the int8 values, row-major NHWC, become a payload. A code is value + 128. */
+  readonly codec: CodecSpec;
+  /** The values are −128 … −129 + 2^bits; 8 for `raw`. */
+  readonly bits: WireBits;
+  /** Of the largest payload; every payload of `raw` and `packed` has them. */
   readonly bytes: number;
 }
 

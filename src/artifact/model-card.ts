@@ -1,8 +1,14 @@
+import path from 'node:path';
 import { z } from 'zod';
 import { Problems } from '../core/errors.js';
 import { type PreprocessSpec, parsePreprocessSpec } from '../preprocess/spec.js';
 
-/** models/<name>/card.json: what a model needs to be used rightly. Unknown fields are kept for people and ignored here. */
+/** Card of a model that shares its folder with others: `trained/vgg16.tflite` → `vgg16.card.json`. */
+export function cardFileOf(modelFile: string): string {
+  return `${path.parse(modelFile).name}.card.json`;
+}
+
+/** models/<name>/card.json, or <name>.card.json beside the model: what a model needs to be used rightly. Unknown fields are kept for people and ignored here. */
 const cardSchema = z.looseObject({
   schemaVersion: z.literal(1),
   name: z.string().min(1),

@@ -4,6 +4,7 @@ import { parseJson } from '../core/json.js';
 import { parsePreprocessSpec } from '../preprocess/spec.js';
 import type { ArtifactManifest } from './manifest.js';
 import { computeSplitId, type SplitFacts } from './split-id.js';
+import { wireSchema } from './wire-schema.js';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'is no sha256 of 64 hex digits');
 const size = z
@@ -24,21 +25,6 @@ const filePath = z
   .max(300)
   .regex(/^(?!\.{1,2}(\/|$))[^/\\\0:]+(\/(?!\.{1,2}(\/|$))[^/\\\0:]+)*$/, 'is no path inside the folder');
 
-const wireTensor = z
-  .strictObject({
-    id: z.string().min(1),
-    shape,
-    dtype: z.literal('int8'),
-    scale,
-    zeroPoint,
-    codec: z.literal('raw'),
-    bytes: size,
-  })
-  .refine((wire) => wire.shape.reduce((n, d) => n * d, 1) === wire.bytes, {
-    message: 'is not the number of elements of its shape',
-    path: ['bytes'],
-  });
-
 const manifestSchema = z.strictObject({
   schemaVersion: z.literal(1),
   tool: z.strictObject({ name: z.literal('isplit-edge'), version: z.string().min(1) }),
@@ -49,7 +35,7 @@ const manifestSchema = z.strictObject({
   classes: z.array(z.string()).min(2),
   preprocessing: z.record(z.string(), z.unknown()),
   input: z.strictObject({ shape, scale, zeroPoint }),
-  wire: z.array(wireTensor).min(1),
+  wire: wireSchema,
   device: z
     .strictObject({ id: z.string(), link: z.string(), template: z.string(), kernelLibrary: z.string() })
     .nullable(),

@@ -15,7 +15,7 @@ export interface SplitFacts {
 
 /**
  * sha256 of the facts as canonical JSON, 64 hex digits: two builds with the same splitId understand one another's frames.
- * Raw int8 wires have no codec tables; codecs that have will add theirs here.
+ * Wire tensors bring their codec with all its tables.
  */
 export function computeSplitId(facts: SplitFacts): string {
   const document = {

@@ -5,6 +5,11 @@
  * Exit codes: 2 wrong usage · 3 bad input · 4 no cut fits the budget · 5 verification failed · 6 something is missing.
  */
 export const ERROR_CODES = {
+  E_ARCHITECTURE_UNKNOWN: {
+    exit: 2,
+    meaning: 'There is no architecture of that name to train.',
+    remedy: 'The message lists them; files are analysed and built, not trained.',
+  },
   E_BOTTLENECK_SPEC: {
     exit: 2,
     meaning: 'A bottleneck is named that does not exist, or that does not go with the cut.',
@@ -155,6 +160,11 @@ export const ERROR_CODES = {
     exit: 3,
     meaning: 'An op is known, but cannot do what was asked (no gradient, not on this engine).',
     remedy: 'The message says which op and why; another engine may help.',
+  },
+  E_INPUT_TOO_SMALL: {
+    exit: 2,
+    meaning: 'The pictures are smaller than what an architecture can look at.',
+    remedy: 'Give a larger --input; pictures are resized.',
   },
   E_INT8_UNSUPPORTED: {
     exit: 3,

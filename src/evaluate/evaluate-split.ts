@@ -13,7 +13,7 @@ import { type ClassRule, chooseClass, classRule, classRuleOf } from './choose-cl
 import type { Evaluation, Prediction } from './evaluation.js';
 import { quantizeSamples } from './quantize-samples.js';
 import { tally } from './tally.js';
-import { dequantizeWire } from './wire-values.js';
+import { dequantizeWire, WireLink } from './wire-values.js';
 
 /** Samples are read in pieces of about so many bytes of float32 input. */
 const PIECE_BYTES = 64 * 1024 * 1024;
@@ -26,7 +26,7 @@ export interface SplitUnderTest {
   readonly head?: Graph;
   /** float32, inputs in the order of `wire`; absent when the cut is the output, or when there is a gateway. */
   readonly tail?: Graph;
-  /** The tail as it was built: class scores from wire bytes. Default: `tail` in the engine, behind dequantizing. */
+  /** The tail as it was built: class scores from decoded wire values. Default: `tail` in the engine, behind dequantizing. */
   readonly gateway?: Gateway;
   readonly wire: readonly WireTensor[];
   /** Quantization of the input. */
@@ -41,10 +41,10 @@ export interface SplitUnderTest {
 }
 
 /**
- * @param sent `count` records of wire bytes, each its wire tensors one after the other
+ * @param received `count` records of decoded int8 values, each its wire tensors one after the other
  * @returns `count` rows of class scores
  */
-export type Gateway = (sent: Int8Array, count: number) => Promise<Float32Array>;
+export type Gateway = (received: Int8Array, count: number) => Promise<Float32Array>;
 
 export interface EvaluateOptions {
   readonly engine: Engine;
@@ -59,7 +59,7 @@ export interface EvaluatedSplit {
 
 /**
  * Classifies every sample by the full float network, by the float split, and by the int8 split exactly as the device and the
- * gateway do it: bytes → int8 → int8 executor → wire → dequantized → float tail.
+ * gateway do it: bytes → int8 → int8 executor → encoded payload → decoded → dequantized → float tail.
  * @param dataset labelled test samples
  * @throws IsplitError E_DATA_EMPTY, E_LABEL_RANGE, E_NO_CLASSES, E_NOT_FINITE, E_GRAPH_INVALID, E_ENGINE, E_INTERRUPTED
  */
@@ -130,6 +130,7 @@ class SplitRunner {
   readonly #split: SplitUnderTest;
   readonly #rule: ClassRule;
   readonly #map: Int8Map;
+  readonly #link: WireLink;
   readonly #full: BatchRunner | undefined;
   readonly #headFloat: BatchRunner | undefined;
   readonly #tail: BatchRunner | undefined;
@@ -144,6 +145,7 @@ class SplitRunner {
     this.#split = split;
     this.#rule = rule;
     this.#map = makeInt8Map(split.preprocessing, split.input);
+    this.#link = new WireLink(split.wire);
     this.#full = runners.full;
     this.#headFloat = runners.head;
     this.#tail = runners.tail;
@@ -181,15 +183,14 @@ class SplitRunner {
     const { count } = batch;
     const full = this.#full && this.#classes((await this.#full.run([batch.inputs], count))[0] as Float32Array, count);
     const splitFloat = full && (await this.#runFloat(batch, full));
-    const splitInt8 = await this.#runInt8(batch, ctx);
-    const wireBytes = this.#split.wire.reduce((sum, wire) => sum + wire.bytes, 0);
+    const { classes: splitInt8, payloadBytes } = await this.#runInt8(batch, ctx);
     return Array.from({ length: count }, (_, i) => ({
       index: batch.indices[i] as number,
       label: batch.labels[i] as number,
       full: full?.[i] ?? null,
       splitFloat: splitFloat?.[i] ?? null,
       splitInt8: splitInt8[i] as number,
-      wireBytes,
+      wireBytes: payloadBytes[i] as number,
     }));
   }
 
@@ -200,7 +201,8 @@ class SplitRunner {
     return this.#classes((await this.#tail.run(wire, batch.count))[0] as Float32Array, batch.count);
   }
 
-  async #runInt8(batch: SampleBatch, ctx: RunContext): Promise<number[]> {
+  /** Classes, and what each sample put on the wire. */
+  async #runInt8(batch: SampleBatch, ctx: RunContext): Promise<{ classes: number[]; payloadBytes: readonly number[] }> {
     const { count } = batch;
     const { head, wire, gateway } = this.#split;
     const input = quantizeSamples(batch, this.#map, this.#split.input);
@@ -208,10 +210,11 @@ class SplitRunner {
     // Progress is told in samples, a piece at a time.
     const stoppable = ctx.signal ? { ctx: { signal: ctx.signal } } : {};
     const sent = head ? await runRecords(head, input, count, { ...threads, ...stoppable }) : input;
-    if (gateway) return this.#classes(await gateway(sent, count), count);
-    const received = dequantizeWire(sent, count, wire);
-    const scores = this.#tail ? await this.#tail.run(received, count) : received;
-    return this.#classes(scores[0] as Float32Array, count);
+    const { received, payloadBytes } = this.#link.transmit(sent, count);
+    if (gateway) return { classes: this.#classes(await gateway(received, count), count), payloadBytes };
+    const real = dequantizeWire(received, count, wire);
+    const scores = this.#tail ? await this.#tail.run(real, count) : real;
+    return { classes: this.#classes(scores[0] as Float32Array, count), payloadBytes };
   }
 
   #classes(scores: Float32Array, count: number): number[] {

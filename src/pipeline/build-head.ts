@@ -144,7 +144,8 @@ function describeWire(graph: Graph, ids: readonly string[]): WireTensor[] {
       shape,
       dtype: 'int8',
       ...quantizationOf(graph, output),
-      codec: 'raw',
+      codec: { id: 'raw' },
+      bits: 8,
       bytes: elementCount(shape),
     };
   });

@@ -164,7 +164,15 @@ async function describeInput(
   const id = network.inputs[0] as string;
   const shape = tensorOf(network, id).shape.slice(1);
   const quantization = input ?? (await rangeOfSamples(request.calibration));
-  const wire: WireTensor = { id, shape, dtype: 'int8', ...quantization, codec: 'raw', bytes: elementCount(shape) };
+  const wire: WireTensor = {
+    id,
+    shape,
+    dtype: 'int8',
+    ...quantization,
+    codec: { id: 'raw' },
+    bits: 8,
+    bytes: elementCount(shape),
+  };
   return { input: { shape, ...quantization }, wire: [wire] };
 }
 

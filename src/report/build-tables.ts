@@ -7,6 +7,7 @@ import type { Budgets } from '../plan/budgets.js';
 import type { HeadSize } from '../plan/split-plan.js';
 import type { QuantizationReport, TensorError } from '../quantize/quantized-model.js';
 import type { RuntimeResult } from '../verify/verify-report.js';
+import { describeCodec } from '../wire/codecs/create-codec.js';
 import { describeDeviation, formatAccuracy, nameVariant } from './build-phrases.js';
 import { listConfusions } from './build-text.js';
 import { drawHtmlTable, type HtmlColumn, html, type Markup, NOTHING } from './html.js';
@@ -226,7 +227,7 @@ export function drawWireTable(manifest: ArtifactManifest): Markup {
       { header: 'shape', cell: (t) => formatShape(t.shape) },
       { header: 'type', className: 'l', cell: (t) => t.dtype },
       { header: 'bytes', cell: (t) => formatBytes(t.bytes) },
-      { header: 'codec', className: 'l', cell: (t) => t.codec },
+      { header: 'codec', className: 'l', cell: (t) => describeCodec(t.codec) },
       { header: 'scale', cell: (t) => t.scale.toPrecision(6) },
       { header: 'zero point', cell: (t) => String(t.zeroPoint) },
     ],

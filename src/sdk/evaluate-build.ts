@@ -90,7 +90,7 @@ async function findCalibrationOverlap(
   return `the samples that the head was calibrated on were drawn from ${data.name} too, and may be among these`;
 }
 
-/** Class scores from wire bytes by the file itself; a few records at a time, so that memory stays bounded. */
+/** Class scores from decoded wire values by the file itself; a few records at a time, so that memory stays bounded. */
 async function runTail(
   tail: OnnxFile,
   wire: readonly WireTensor[],

@@ -6,8 +6,9 @@ import {
   serialiseManifest,
   splitFacts,
 } from '../../../src/artifact/parse-manifest.js';
-import { canonicalJson, computeSplitId } from '../../../src/artifact/split-id.js';
+import { canonicalJson, computeSplitId, type SplitFacts } from '../../../src/artifact/split-id.js';
 import type { IsplitError } from '../../../src/core/errors.js';
+import type { CodecSpec } from '../../../src/wire/codecs/codec.js';
 import { exampleManifest, sha256 } from './built-manifest.js';
 
 function problemsOf(json: unknown): readonly { code: string; message: string }[] {
@@ -47,7 +48,104 @@ describe('manifest.json', () => {
   });
   it('says that wire bytes are not those of the shape', () => {
     const wire = exampleManifest().wire.map((w) => ({ ...w, bytes: 13 }));
-    expect(problemsOf(exampleManifest({ wire }))[0]?.message).toMatch(/wire\.0\.bytes: is not the number of elements/);
+    expect(problemsOf(exampleManifest({ wire }))[0]?.message).toMatch(
+      /wire\.0\.bytes: is 13, the largest payload of shape and codec has 12 B/,
+    );
+  });
+  const RANS: CodecSpec = {
+    id: 'rans',
+    bits: 1,
+    precision: 8,
+    tableOfChannel: [0, 1, 0],
+    tables: [
+      [255, 1],
+      [100, 156],
+    ],
+  };
+  const withCodec = (codec: unknown, more: object = { bits: 1, bytes: 2 }): unknown =>
+    exampleManifest({ wire: exampleManifest().wire.map((w) => ({ ...w, ...more, codec })) as WireTensor[] });
+  it.each([
+    [
+      { id: 'packed', bits: 4 },
+      { bits: 4, bytes: 6 },
+    ],
+    [RANS, { bits: 1, bytes: 2 }],
+  ])('accepts the codec %j', (codec, more) => {
+    expect(problemsOf(withCodec(codec, more))).toEqual([]);
+  });
+  it.each([
+    ['raw', {}, 'codec'],
+    [{ id: 'zip' }, {}, 'codec.id'],
+    [{ id: 'packed', bits: 3 }, {}, 'codec.bits'],
+    [{ id: 'packed', bits: 1, more: 1 }, {}, 'codec'],
+    [{ id: 'packed', bits: 1 }, { bits: 2, bytes: 2 }, 'bits'],
+    [{ id: 'packed', bits: 1 }, { bits: 1, bytes: 3 }, 'bytes'],
+    [RANS, { bits: 1, bytes: 12 }, 'bytes'],
+    [{ ...RANS, tableOfChannel: [0, 1] }, {}, 'codec.tableOfChannel'],
+    [{ ...RANS, tableOfChannel: [0, 1, 2] }, {}, 'codec.tableOfChannel'],
+    [{ ...RANS, tableOfChannel: [0, 0, 0] }, {}, 'codec.tables.1'],
+    [
+      {
+        ...RANS,
+        tables: [
+          [255, 1],
+          [100, 155],
+        ],
+      },
+      {},
+      'codec.tables.1',
+    ],
+    [
+      {
+        ...RANS,
+        tables: [
+          [256, 0],
+          [100, 156],
+        ],
+      },
+      {},
+      'codec.tables.0.1',
+    ],
+    [
+      {
+        ...RANS,
+        tables: [
+          [255, 1],
+          [99.5, 156.5],
+        ],
+      },
+      {},
+      'codec.tables.1.0',
+    ],
+    [
+      {
+        ...RANS,
+        tables: [
+          [255, 1],
+          [100, 100, 56],
+        ],
+      },
+      {},
+      'codec.tables.1',
+    ],
+    [{ ...RANS, tables: [] }, {}, 'codec.tables'],
+    [{ ...RANS, tables: Array(300).fill([255, 1]) }, {}, 'codec.tables'],
+    [{ ...RANS, precision: 31 }, {}, 'codec.precision'],
+    [{ ...RANS, precision: 0 }, {}, 'codec.precision'],
+  ])('refuses the codec %j with %j', (codec, more, where) => {
+    const problems = problemsOf(withCodec(codec, { bits: 1, bytes: 2, ...more }));
+    expect(problems.map(({ code }) => code)).toContain('E_MANIFEST_INVALID');
+    expect(problems.map(({ message }) => message.split(': ')[1])).toContain(`wire.0.${where}`);
+  });
+  it('lets only the last wire tensor vary in length', () => {
+    const [first] = exampleManifest().wire as [WireTensor];
+    const coded = { ...first, codec: RANS, bits: 1, bytes: 2 } as const;
+    const other = { ...first, id: 'add2' };
+    expect(problemsOf(exampleManifest({ cut: 'add2+pool1', wire: [other, coded] }))).toEqual([]);
+    const messages = problemsOf(exampleManifest({ cut: 'pool1+add2', wire: [coded, other] })).map((p) => p.message);
+    expect(messages).toEqual([
+      expect.stringContaining('wire.0.codec.id: is rans, which only the last tensor may have'),
+    ]);
   });
   it('does not take a cut that is not what is sent', () => {
     expect(problemsOf(exampleManifest({ cut: 'pool2' }))).toMatchObject([
@@ -95,13 +193,14 @@ describe('splitId', () => {
       '"preprocessing":{"channels":1,"colour":"grey","crop":{"kind":"none"},"height":8,"mean":[0],"resize":"none","std":[255],"version":1,"width":8},' +
       '"splitIdVersion":1,' +
       `"tail":"${sha256('tail')}",` +
-      '"wire":[{"bytes":12,"codec":"raw","dtype":"int8","id":"pool1","scale":0.0625,"shape":[2,2,3],"zeroPoint":-128}]}';
+      '"wire":[{"bits":8,"bytes":12,"codec":{"id":"raw"},"dtype":"int8","id":"pool1","scale":0.0625,"shape":[2,2,3],"zeroPoint":-128}]}';
     expect(computeSplitId(facts)).toBe(sha256(text));
   });
   it.each([
     ['head', { ...facts, headSha256: null }],
     ['tail', { ...facts, tailSha256: sha256('another') }],
     ['scale', { ...facts, wire: [{ ...wire, scale: 0.125 }] }],
+    ['codec tables', { ...facts, wire: [{ ...wire, codec: { id: 'packed', bits: 4 } }] } as SplitFacts],
     ['zero point', { ...facts, wire: [{ ...wire, zeroPoint: 0 }] }],
     ['order of classes', { ...facts, classes: ['dog', 'cat'] }],
     ['preprocessing', { ...facts, preprocessing: { ...facts.preprocessing, mean: [1] } }],

@@ -5,6 +5,7 @@ import { evaluateSplit, type SplitUnderTest } from '../../../src/evaluate/evalua
 import { GraphBuilder } from '../../../src/ir/builder.js';
 import { type Graph, tensorOf } from '../../../src/ir/graph.js';
 import { SHAPES } from '../../../src/ops/index.js';
+import type { CodecSpec, WireBits } from '../../../src/wire/codecs/codec.js';
 import { referenceEngine } from './reference-engine.js';
 
 /** Largest value of each quarter of a 4×4 picture: the network is nothing but a pooling, its classes are the quarters. */
@@ -43,7 +44,8 @@ const wireOf = (shape: readonly number[]): WireTensor => ({
   dtype: 'int8',
   scale: 4,
   zeroPoint: -128,
-  codec: 'raw',
+  codec: { id: 'raw' },
+  bits: 8,
   bytes: 4,
 });
 
@@ -136,6 +138,27 @@ describe('evaluateSplit', () => {
     expect(predictions.map((p) => p.splitInt8)).toEqual([0, 3, 1, 0, 0, 0]);
     expect(predictions.map((p) => p.splitFloat)).toEqual(predictions.map((p) => p.full));
     expect(evaluation.wireBytes.mean).toBe(16);
+  });
+
+  it('sends through the codec: bytes are those of each payload, and what is lost in it is lost for the tail', async () => {
+    const coded = (codec: CodecSpec, bits: WireBits, bytes: number): SplitUnderTest => ({
+      ...split,
+      wire: [{ ...wireOf([2, 2, 1]), codec, bits, bytes }],
+    });
+    // The lowest is all but certain, the others cost 14 bits each.
+    const table = Array.from({ length: 256 }, (_, code) => (code === 0 ? 2 ** 14 - 255 : 1));
+    const spec: CodecSpec = { id: 'rans', bits: 8, precision: 14, tableOfChannel: [0], tables: [table] };
+    const rows: typeof QUARTERS = [...QUARTERS, [3, 0, 0, 0, 0]];
+    const raw = await evaluateSplit(split, datasetOf(rows), options);
+    const rans = await evaluateSplit(coded(spec, 8, 4), datasetOf(rows), options);
+    expect(rans.predictions.map((p) => p.splitInt8)).toEqual(raw.predictions.map((p) => p.splitInt8));
+    // Four zeros are nothing but the state's three bytes; with one other code no payload is shorter than the packed one.
+    expect(rans.predictions.map((p) => p.wireBytes)).toEqual([4, 4, 4, 4, 4, 4, 3]);
+    expect(rans.evaluation.wireBytes).toEqual({ mean: 27 / 7, p99: 4 });
+    // A head that gives more codes than its codec holds: the largest one arrives, and quarters look alike.
+    const packed = await evaluateSplit(coded({ id: 'packed', bits: 1 }, 1, 1), datasetOf(rows), options);
+    expect(packed.predictions.map((p) => p.splitInt8)).toEqual([0, 3, 0, 0, 0, 0, 0]);
+    expect(packed.evaluation.wireBytes).toEqual({ mean: 1, p99: 1 });
   });
 
   it('refuses labels outside the classes, an empty set, and parts that do not fit', async () => {

@@ -165,7 +165,16 @@ export function manifestOf(): ArtifactManifest {
     },
     input: { shape: [28, 28, 1], scale: 1 / 255, zeroPoint: -128 },
     wire: [
-      { id: 'pool2', shape: [7, 7, 32], dtype: 'int8', scale: 0.0471, zeroPoint: -128, codec: 'raw', bytes: 1568 },
+      {
+        id: 'pool2',
+        shape: [7, 7, 32],
+        dtype: 'int8',
+        scale: 0.0471,
+        zeroPoint: -128,
+        codec: { id: 'raw' },
+        bits: 8,
+        bytes: 1568,
+      },
     ],
     device: { id: 'esp32-s3', link: 'wifi-mqtt', template: 'esp-idf', kernelLibrary: 'esp-nn' },
     budgets: { asked: { totalBytes: 300_000 }, met: {} },
