@@ -53,16 +53,6 @@ export function spearman(x: ArrayLike<number>, y: ArrayLike<number>): number {
   return pearson(ranks(x), ranks(y));
 }
 
-/** Wilson score interval of a proportion. Source: Wilson, JASA 1927; z = 1.96 gives 95 %. */
-export function wilsonInterval(successes: number, trials: number, z = 1.96): [number, number] {
-  if (trials === 0) return [0, 1];
-  const p = successes / trials;
-  const z2 = z * z;
-  const centre = (p + z2 / (2 * trials)) / (1 + z2 / trials);
-  const half = (z / (1 + z2 / trials)) * Math.sqrt((p * (1 - p)) / trials + z2 / (4 * trials * trials));
-  return [Math.max(0, centre - half), Math.min(1, centre + half)];
-}
-
 /** Indices from best to worst; NaN last, equals in their given order. */
 export function orderDescending(values: ArrayLike<number>): number[] {
   const key = (i: number): number => (Number.isNaN(values[i]) ? Number.NEGATIVE_INFINITY : (values[i] as number));

@@ -1,8 +1,9 @@
-import { localMaxima, pearson, spearman, wilsonInterval } from '../analyze/curve.js';
+import { localMaxima, pearson, spearman } from '../analyze/curve.js';
 import { type CutPoint, findCutPoints, findLayerOutputs } from '../analyze/cut-points.js';
 import { type ImportanceCheckpoints, type LabelledBatch, measureImportance } from '../analyze/importance.js';
 import { type ImportanceTable, meanScores } from '../analyze/importance-table.js';
 import type { RunContext } from '../core/context.js';
+import { wilsonInterval } from '../core/statistics.js';
 import { estimateCodeBytes } from '../cost/code-size.js';
 import { type CutCost, countMacs, countParameters, measureCutCosts } from '../cost/cut-cost.js';
 import { estimateCutLatency } from '../cost/cut-latency.js';

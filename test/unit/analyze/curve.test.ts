@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { localMaxima, pearson, ranks, spearman, wilsonInterval } from '../../../src/analyze/curve.js';
+import { localMaxima, pearson, ranks, spearman } from '../../../src/analyze/curve.js';
 
 describe('localMaxima', () => {
   it('marks strict maxima and the global one, no plateau', () => {
@@ -22,15 +22,5 @@ describe('correlations', () => {
   it('give ties their mean rank and NaN without spread', () => {
     expect([...ranks([3, 1, 3, 2])]).toEqual([3.5, 1, 3.5, 2]);
     expect(pearson([1, 1], [2, 3])).toBeNaN();
-  });
-});
-
-describe('wilsonInterval', () => {
-  // Expected values: computed in Python from Wilson's formula with z = 1.96.
-  it('equals the closed form', () => {
-    const [low, high] = wilsonInterval(1755, 2000);
-    expect(low).toBeCloseTo(0.8624026344653455, 12);
-    expect(high).toBeCloseTo(0.8911499417462672, 12);
-    expect(wilsonInterval(0, 0)).toEqual([0, 1]);
   });
 });
