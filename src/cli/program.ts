@@ -9,6 +9,7 @@ import { initCommand } from './commands/init.js';
 import { inspectCommand } from './commands/inspect.js';
 import { linksCommand } from './commands/links.js';
 import { runCommand } from './commands/run.js';
+import { trainCommand } from './commands/train.js';
 import { verifyCommand } from './commands/verify.js';
 
 /** The program with all its commands, in the order of the work: what main runs and docs/commands.md lists. */
@@ -19,6 +20,7 @@ export function createProgram(version: string): Command {
     .addCommand(demoCommand())
     .addCommand(initCommand())
     .addCommand(inspectCommand())
+    .addCommand(trainCommand())
     .addCommand(analyzeCommand())
     .addCommand(buildCommand())
     .addCommand(verifyCommand())

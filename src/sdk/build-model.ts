@@ -5,9 +5,7 @@ import { cacheFolderOf, rememberSources, type SourceHints } from '../artifact/so
 import { openStageStore, removeStaleTemporaries } from '../artifact/stage-store.js';
 import { checkWritable } from '../artifact/write-files.js';
 import type { RunContext } from '../core/context.js';
-import { fail } from '../core/errors.js';
 import type { Dataset } from '../data/dataset.js';
-import { openDataset } from '../data/open-dataset.js';
 import { drawStratified, splitRoles } from '../data/roles.js';
 import { createEngine } from '../engines/index.js';
 import { build } from '../pipeline/build.js';
@@ -17,13 +15,10 @@ import type { SplitPlan } from '../plan/split-plan.js';
 import { canonicalSpec } from '../preprocess/spec.js';
 import { verifyHead } from '../verify/verify-head.js';
 import { type AnalyzeOptions, chooseDeployment, openLabelledData, prepareAnalysis } from './analyze-model.js';
+import { heldOutShare, MOST_TEST_SAMPLES, openTestData } from './held-out.js';
 import { choosePreprocess, type OpenedModel } from './open-model.js';
 import { VERSION } from './version.js';
 
-/** Share of the data that is held out when no test data is given, and the most samples of it. */
-const HELD_OUT_SHARE = 0.2;
-/** Accuracy is measured on at most so many samples while building; `evaluate` takes all. */
-const MOST_TEST_SAMPLES = 2000;
 /** Importance settles with far fewer: docs/evidence.md. */
 const MOST_IMPORTANCE_SAMPLES = 1000;
 const CALIBRATION_SAMPLES = 128;
@@ -157,17 +152,8 @@ interface BuildData {
 async function openBuildData(model: OpenedModel, options: BuildOptions, ctx: RunContext): Promise<BuildData> {
   const seed = options.seed ?? 0;
   const whole = await openLabelledData(model, options, ctx);
-  const given = options.testData === undefined ? undefined : await openTestData(whole, options.testData, options, ctx);
-  if (given && (await areSame(whole, given, options, ctx))) {
-    fail(
-      'E_USAGE',
-      '--test-data are the samples of --data: accuracy on them would say nothing about new ones',
-      { data: path.basename(options.data), testData: path.basename(options.testData as string) },
-      'Give other samples, or leave --test-data out: then a part of --data is held out.',
-    );
-  }
-  const share = Math.min(HELD_OUT_SHARE, MOST_TEST_SAMPLES / whole.count);
-  const roles = given ? { train: whole, test: given } : splitRoles(whole, seed, { test: share });
+  const given = await openTestData(whole, options, ctx);
+  const roles = given ? { train: whole, test: given } : splitRoles(whole, seed, { test: heldOutShare(whole.count) });
   const draw = (from: Dataset, atMost: number, stream: number): Dataset =>
     from.count <= atMost ? from : from.select(drawStratified(from.labels, atMost, seed + stream));
   return {
@@ -176,30 +162,6 @@ async function openBuildData(model: OpenedModel, options: BuildOptions, ctx: Run
     test: draw(roles.test, MOST_TEST_SAMPLES, 3),
     on: given ? 'test' : 'held-out',
   };
-}
-
-/** The same files and part, whatever is drawn of them; or the same samples under another name. */
-async function areSame(whole: Dataset, given: Dataset, options: BuildOptions, ctx: RunContext): Promise<boolean> {
-  const samePath = path.resolve(options.data) === path.resolve(options.testData as string);
-  if (samePath && whole.describe().part === given.describe().part) return true;
-  return (await given.contentSha256(ctx)) === (await whole.contentSha256(ctx));
-}
-
-/** Test data in the classes of the training data. Of a set that comes divided the test part is taken. */
-function openTestData(whole: Dataset, testData: string, options: BuildOptions, ctx: RunContext): Promise<Dataset> {
-  return openDataset(
-    testData,
-    {
-      part: 'test',
-      labels: options.testLabels,
-      labelMap: options.labelMap,
-      recordShape: options.recordShape,
-      seed: options.seed,
-      classCount: whole.classCount,
-      ...(whole.classNames ? { classNames: whole.classNames } : {}),
-    },
-    ctx,
-  );
 }
 
 async function keepPlan(folder: string, plan: SplitPlan): Promise<string | undefined> {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { readModel } from '../../converters/index.js';
 import { ARCHITECTURES } from '../../models/index.js';
-import { type ModelCard, parseModelCard } from '../artifact/model-card.js';
+import { cardFileOf, type ModelCard, parseModelCard } from '../artifact/model-card.js';
 import { openModelFile, readJsonBeside } from '../artifact/open-model-file.js';
 import type { RunContext } from '../core/context.js';
 import { fail } from '../core/errors.js';
@@ -78,12 +78,11 @@ export async function openModel(
   if (!architecture && !existsSync(nameOrPath)) failUnknownModel(nameOrPath);
   const file = await openModelFile(nameOrPath);
   const read = await readModel(file, ctx);
-  const cardJson = await readJsonBeside(nameOrPath, 'card.json');
-  const card = cardJson === undefined ? undefined : parseModelCard(cardJson, 'card.json');
+  const { card, cardFile } = await readCard(nameOrPath);
   const applies = card !== undefined && card.modelSha256 === file.sha256;
   const warnings = [...read.warnings];
   if (card && !applies)
-    warnings.push('card.json beside the model speaks of another file (sha256 differs); it is ignored');
+    warnings.push(`${cardFile} beside the model speaks of another file (sha256 differs); it is ignored`);
   const network = isQuantized(read.graph) ? dequantizeGraph(read.graph) : read.graph;
   if (network !== read.graph)
     warnings.push('the model is quantized: importance is measured on its dequantized float32 network');
@@ -99,6 +98,15 @@ export async function openModel(
     card: applies ? card : undefined,
     warnings,
   };
+}
+
+/** The card of this file by name, else that of the folder. */
+async function readCard(modelPath: string): Promise<{ card: ModelCard | undefined; cardFile: string }> {
+  for (const cardFile of [cardFileOf(modelPath), 'card.json']) {
+    const json = await readJsonBeside(modelPath, cardFile);
+    if (json !== undefined) return { card: parseModelCard(json, cardFile), cardFile };
+  }
+  return { card: undefined, cardFile: 'card.json' };
 }
 
 function failUnknownModel(nameOrPath: string): never {

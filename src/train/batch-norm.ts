@@ -3,7 +3,7 @@ import { type Graph, isConstant, type Node, type Tensor, tensorOf } from '../ir/
 import type { TrainingProblem } from './training.js';
 
 /** Share of the old value that a moving average keeps at each step: settled after a few dozen steps. */
-export const STATISTICS_MOMENTUM = 0.95;
+export const STATISTICS_MOMENTUM = 0.9;
 
 export interface BatchNormalised {
   /** Every (chosen) batch_norm is a batch_norm_training; the id of its output stays. */
