@@ -1,5 +1,5 @@
-import { wilsonInterval } from '../analyze/curve.js';
-import type { Evaluation, Interval, Prediction, Variant } from './evaluation.js';
+import { wilsonInterval } from '../core/statistics.js';
+import type { Evaluation, Interval, Prediction, SplitCosts, Variant } from './evaluation.js';
 import { comparePaired } from './paired-difference.js';
 
 export const VARIANTS: readonly Variant[] = ['full', 'splitFloat', 'splitInt8'];
@@ -10,6 +10,7 @@ export interface EvaluationSubject {
   readonly data: Evaluation['data'];
   /** One name a class of the network. */
   readonly classNames: readonly string[];
+  readonly costs?: SplitCosts | undefined;
 }
 
 /**
@@ -46,6 +47,11 @@ export function tally(subject: EvaluationSubject, predictions: readonly Predicti
     }),
     confusion: countConfusion(predictions, classNames.length),
     wireBytes: summariseBytes(predictions.map((p) => p.wireBytes)),
+    linkOverheadBytes: subject.costs?.linkOverheadBytes ?? null,
+    headMacs: subject.costs?.headMacs ?? null,
+    latencyUs: subject.costs?.latencyUs ?? null,
+    baselines: null,
+    verdict: null,
   };
 }
 
