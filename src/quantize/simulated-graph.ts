@@ -3,16 +3,18 @@ import { GraphBuilder } from '../ir/builder.js';
 import { type Graph, tensorOf } from '../ir/graph.js';
 import { SHAPES } from '../ops/index.js';
 import { dequantizeData } from '../passes/dequantize-graph.js';
+import { fuseActivation } from '../passes/fuse-activation.js';
 import { INT8_MAX, INT8_MIN } from './quant-params.js';
 import { movesValues, ROUNDING } from './simulate.js';
 
 /**
  * Weights and biases are what the integers stand for, every activation is clipped and rounded to its codes; sums are float32. Values
  * differ from the executor's by a code where a sum is nearly a tie. Not for differentiation: rounding has no slope.
- * @param int8 what `quantizeGraph` gives or the TFLite reader reads from it: int8 activations only
+ * @param graph what `quantizeGraph` gives or the TFLite reader reads from it: int8 activations only
  * @returns float32 graph with the same ids of inputs and outputs; both are real values
  */
-export function simulatedGraph(int8: Graph, batch: number): Graph {
+export function simulatedGraph(graph: Graph, batch: number): Graph {
+  const int8 = fuseActivation(graph);
   const builder = new GraphBuilder(`${int8.name}-simulated`, SHAPES);
   const rounding = builder.constant('rounding', [], Float32Array.of(ROUNDING));
   const values = new Map<string, string>();

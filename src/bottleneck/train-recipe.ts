@@ -1,0 +1,74 @@
+/** How a bottleneck is trained: which losses, how long, how fast. */
+import type { Augmentation } from '../train/augment.js';
+import type { AdamOptions } from '../train/training.js';
+
+/** One stage; its learning rate falls along half a cosine. */
+export interface StageRecipe {
+  readonly epochs: number;
+  /** Peak. */
+  readonly learningRate: number;
+  readonly finalShare?: number;
+  readonly warmupSteps?: number;
+  readonly adam?: AdamOptions;
+}
+
+/** A stage that learns the task from labels and from the whole network. */
+export interface TaskStageRecipe extends StageRecipe {
+  /** Softens both networks' answers before they are compared. */
+  readonly temperature: number;
+  /** Of the losses: cross entropy with the labels, divergence from the whole network's answers, relative error of the decoded activation. */
+  readonly weights: { readonly crossEntropy: number; readonly distillation: number; readonly feature: number };
+  readonly averageDecay?: number;
+  /** Epochs without a better validation after which the stage ends. */
+  readonly patience?: number;
+}
+
+export interface BottleneckRecipe {
+  readonly batchSize: number;
+  readonly augmentation: Augmentation;
+  /** Encoder and decoder learn to give the activation back. */
+  readonly reconstruct: StageRecipe;
+  /** Encoder, decoder and tail learn the task. */
+  readonly fineTune: TaskStageRecipe;
+  /** Whether the layers before the encoder learn in the second stage too; default no. */
+  readonly trainHead?: boolean;
+  /** Afterwards, decoder and tail on the codes of the quantized head (`settleTail`); absent: not. */
+  readonly settle?: TaskStageRecipe;
+}
+
+/** Lengths in steps: a set of any size is then trained for about as long, within bounds on how often a sample is seen. */
+interface RecipeLengths {
+  readonly reconstructSteps: number;
+  readonly fineTuneSteps: number;
+  readonly settleSteps: number;
+  readonly mostEpochs: number;
+}
+
+export const RECIPES = ['default', 'quick'] as const;
+/** `quick`: for demonstrations and for studies of many cuts. */
+export type RecipeName = (typeof RECIPES)[number];
+
+const BATCH = 64;
+
+const LENGTHS: Readonly<Record<RecipeName, RecipeLengths>> = {
+  default: { reconstructSteps: 900, fineTuneSteps: 3000, settleSteps: 300, mostEpochs: 60 },
+  quick: { reconstructSteps: 250, fineTuneSteps: 600, settleSteps: 0, mostEpochs: 20 },
+};
+
+/** @param samples of the training set */
+export function chooseRecipe(name: RecipeName, samples: number): BottleneckRecipe {
+  const lengths = LENGTHS[name];
+  const batchSize = Math.max(1, Math.min(BATCH, samples));
+  const epochs = (steps: number): number =>
+    Math.max(1, Math.min(lengths.mostEpochs, Math.round(steps / Math.floor(samples / batchSize))));
+  const task = { temperature: 2, weights: { crossEntropy: 0.3, distillation: 4, feature: 0.1 } };
+  return {
+    batchSize,
+    augmentation: { flip: true },
+    reconstruct: { epochs: epochs(lengths.reconstructSteps), learningRate: 3e-3 },
+    fineTune: { ...task, epochs: epochs(lengths.fineTuneSteps), learningRate: 1e-3 },
+    ...(lengths.settleSteps > 0
+      ? { settle: { ...task, epochs: epochs(lengths.settleSteps), learningRate: 1e-4 } }
+      : {}),
+  };
+}

@@ -1,0 +1,152 @@
+/** One stage of a bottleneck's training: its losses and what learns in it. */
+import type { RunContext } from '../core/context.js';
+import type { Engine } from '../engines/engine.js';
+import type { Graph } from '../ir/graph.js';
+import { type Augmentation, mixSeeds } from '../train/augment.js';
+import { appendCrossEntropy, appendDistillation, appendRelativeError, appendWeightedSum } from '../train/losses.js';
+import { train } from '../train/train.js';
+import { replaceConstants, trainableConstants } from '../train/trainable-constants.js';
+import type { Checkpoints, TrainedValues, TrainingOutcome, TrainingProblem } from '../train/training.js';
+import type { TrainingSet } from '../train/training-set.js';
+import type { BottleneckedNetwork } from './bottleneck.js';
+import type { FrozenPart } from './train-frozen.js';
+import { buildLearningGraph, graphOf, type LearningStart } from './train-graph.js';
+import type { StageRecipe, TaskStageRecipe } from './train-recipe.js';
+import { type LearningFeeds, learningBatches } from './train-source.js';
+
+/** Stages as progress and checkpoints name them, in their order. */
+export const BOTTLENECK_STAGES = ['reconstruct', 'fine-tune', 'settle'] as const;
+export type BottleneckStage = (typeof BOTTLENECK_STAGES)[number];
+
+/** What all stages share. */
+export interface StageContext {
+  readonly cut: string;
+  readonly training: TrainingSet;
+  readonly frozen: FrozenPart;
+  readonly batchSize: number;
+  readonly augmentation: Augmentation;
+  readonly engine: Engine;
+  readonly threads?: number;
+  readonly seed: number;
+  readonly checkpoints?: (stage: BottleneckStage) => Checkpoints;
+}
+
+export interface StageOutcome {
+  readonly network: BottleneckedNetwork;
+  readonly history: TrainingOutcome['history'];
+}
+
+/** Encoder and decoder learn to give the activation back; what is compared is behind the rounded wire. */
+export async function learnReconstruction(
+  network: BottleneckedNetwork,
+  recipe: StageRecipe,
+  shared: StageContext,
+  ctx: RunContext,
+): Promise<StageOutcome> {
+  const learning = buildLearningGraph(network, shared.cut, 'cut', shared.batchSize);
+  const loss = appendRelativeError(learning.builder, learning.decoded, learning.start);
+  const problem: TrainingProblem = {
+    graph: graphOf(learning, [loss]),
+    loss,
+    parameters: [...network.encoderParameters, ...network.decoderParameters],
+  };
+  return runStage({ stage: 'reconstruct', recipe, network, problem, feeds: { feature: learning.start } }, shared, ctx);
+}
+
+/**
+ * Everything from `start` on learns the task.
+ * @param start with `wire`, the frozen layers are the whole head; with `input`, the head learns too
+ * @param judge accuracy of a network on samples that are in no batch
+ */
+export async function learnTask(
+  network: BottleneckedNetwork,
+  stage: 'fine-tune' | 'settle',
+  start: LearningStart,
+  recipe: TaskStageRecipe,
+  shared: StageContext,
+  judge: (current: BottleneckedNetwork) => Promise<number>,
+  ctx: RunContext,
+): Promise<StageOutcome> {
+  const { weights, temperature } = recipe;
+  const learning = buildLearningGraph(network, shared.cut, start, shared.batchSize);
+  const { builder, logits, classes } = learning;
+  const wanted = { cut: learning.start, wire: learning.start, input: undefined };
+  const terms: { loss: string; weight: number }[] = [];
+  let feeds: LearningFeeds = start === 'input' ? { pictures: learning.start } : { feature: wanted[start] };
+  if (weights.crossEntropy > 0) {
+    const labels = builder.input('learning/labels', [shared.batchSize, classes]);
+    feeds = { ...feeds, labels };
+    terms.push({ loss: appendCrossEntropy(builder, logits, labels), weight: weights.crossEntropy });
+  }
+  if (weights.distillation > 0) {
+    const teacherLogits = builder.input('learning/teacher', [shared.batchSize, classes]);
+    feeds = { ...feeds, teacherLogits };
+    const loss = appendDistillation(builder, logits, teacherLogits, temperature);
+    terms.push({ loss, weight: weights.distillation });
+  }
+  // Behind a frozen wire the activation that was wanted is not at hand.
+  if (weights.feature > 0 && start !== 'wire') {
+    const { shape } = builder.type(learning.decoded);
+    const target = start === 'cut' ? learning.start : builder.input('learning/feature', shape);
+    feeds = { ...feeds, feature: target };
+    terms.push({ loss: appendRelativeError(builder, learning.decoded, target), weight: weights.feature });
+  }
+  if (terms.length === 0) throw new RangeError(`stage ${stage} has no loss`);
+  const loss = appendWeightedSum(builder, terms);
+  const graph = graphOf(learning, [loss]);
+  const problem: TrainingProblem = { graph, loss, parameters: learntConstants(network, graph, start) };
+  const validate = (values: TrainedValues): Promise<number> => judge(withValues(network, values));
+  return runStage({ stage, recipe, network, problem, feeds, validate }, shared, ctx);
+}
+
+/** In the graph that learns, the device's weights are read through their rounding: they are asked for in the head. */
+function learntConstants(network: BottleneckedNetwork, graph: Graph, start: LearningStart): string[] {
+  const device = { input: trainableConstants(network.head), cut: network.encoderParameters, wire: [] }[start];
+  return [...new Set([...device, ...network.decoderParameters, ...trainableConstants(graph)])].filter((id) =>
+    graph.tensors.has(id),
+  );
+}
+
+interface StageRun {
+  readonly stage: BottleneckStage;
+  readonly recipe: StageRecipe & Partial<TaskStageRecipe>;
+  readonly network: BottleneckedNetwork;
+  readonly problem: TrainingProblem;
+  readonly feeds: LearningFeeds;
+  readonly validate?: (values: TrainedValues) => Promise<number>;
+}
+
+async function runStage(run: StageRun, shared: StageContext, ctx: RunContext): Promise<StageOutcome> {
+  const { stage, recipe, network, problem, feeds, validate } = run;
+  const { training, frozen, engine, threads, checkpoints } = shared;
+  const { epochs, learningRate, finalShare, warmupSteps, adam, averageDecay, patience } = recipe;
+  const seed = mixSeeds(shared.seed, BOTTLENECK_STAGES.indexOf(stage));
+  const kept = checkpoints?.(stage);
+  const outcome = await train(
+    problem,
+    learningBatches(training, frozen, feeds, { ...shared, seed }),
+    {
+      engine,
+      stage,
+      epochs,
+      learningRate,
+      ...(threads === undefined ? {} : { threads }),
+      ...(finalShare === undefined ? {} : { finalShare }),
+      ...(warmupSteps === undefined ? {} : { warmupSteps }),
+      ...(adam === undefined ? {} : { adam }),
+      ...(averageDecay === undefined ? {} : { averageDecay }),
+      ...(patience === undefined ? {} : { patience }),
+      ...(validate === undefined ? {} : { validate }),
+      ...(kept === undefined ? {} : { checkpoints: kept }),
+    },
+    ctx,
+  );
+  return { network: withValues(network, outcome.values), history: outcome.history };
+}
+
+/** Both parts with learnt constants. */
+function withValues(network: BottleneckedNetwork, values: TrainedValues): BottleneckedNetwork {
+  const part = (graph: Graph): Graph =>
+    replaceConstants(graph, new Map([...values].filter(([id]) => graph.tensors.get(id)?.data !== undefined)));
+  return { ...network, head: part(network.head), tail: part(network.tail) };
+}
