@@ -6,6 +6,7 @@ import type { Engine } from '../engines/engine.js';
 import { elementCount, type Graph, type Shape, tensorOf } from '../ir/graph.js';
 import { partitionGraph } from '../ir/partition.js';
 import { resolvePads } from '../ops/window.js';
+import { removeDeadCode } from '../passes/remove-dead-code.js';
 import { setBatch } from '../passes/set-batch.js';
 
 /** Values of the cut tensor for `count` samples, one after the other. */
@@ -33,6 +34,7 @@ const MOST_SAMPLES = 256;
 /** float32 values kept: 128 MB. */
 const MOST_VALUES = 2 ** 25;
 const BATCH_VALUES = 2 ** 24;
+const LARGEST_BATCH = 32;
 
 /**
  * Runs the head over samples and keeps what arrives at the cut.
@@ -46,32 +48,48 @@ export async function collectActivations(
   options: CollectOptions,
   ctx: RunContext = {},
 ): Promise<ActivationSample> {
-  const { head } = partitionGraph(network, [cut]);
-  const input = head.inputs[0] as string;
-  const inputElements = elementCount(tensorOf(head, input).shape);
-  const shape = tensorOf(head, cut).shape.slice(1);
-  const elements = elementCount(shape);
-  const activations = head.nodes.reduce(
-    (n, node) => n + elementCount(tensorOf(head, node.outputs[0] as string).shape),
+  const elements = elementCount(partitionGraph(network, [cut]).head.tensors.get(cut)?.shape ?? []);
+  const most = Math.max(1, Math.min(options.most ?? MOST_SAMPLES, Math.floor(MOST_VALUES / elements)));
+  const found = await collectTaps(network, [cut], samples, { ...options, most }, ctx);
+  return found.get(cut) as ActivationSample;
+}
+
+/**
+ * The same for several tensors in one run; they need not separate head from tail.
+ * @throws IsplitError E_DATA_EMPTY, E_NOT_FINITE, E_ENGINE, E_INTERRUPTED
+ */
+export async function collectTaps(
+  network: Graph,
+  taps: readonly string[],
+  samples: AsyncIterable<InputBatch>,
+  options: CollectOptions,
+  ctx: RunContext = {},
+): Promise<ReadonlyMap<string, ActivationSample>> {
+  const { most = MOST_SAMPLES, engine, threads } = options;
+  const graph = removeDeadCode({ ...network, outputs: [...taps] });
+  const input = graph.inputs[0] as string;
+  const inputElements = elementCount(tensorOf(graph, input).shape);
+  const activations = graph.nodes.reduce(
+    (n, node) => n + elementCount(tensorOf(graph, node.outputs[0] as string).shape),
     0,
   );
-  const most = Math.max(1, Math.min(options.most ?? MOST_SAMPLES, Math.floor(MOST_VALUES / elements)));
-  const batch = Math.max(1, Math.min(32, most, Math.floor(BATCH_VALUES / activations)));
-  const compiled = await options.engine.compile(
-    setBatch(head, batch),
-    options.threads === undefined ? {} : { threads: options.threads },
-  );
-  const values = new Float32Array(most * elements);
+  const batch = Math.max(1, Math.min(LARGEST_BATCH, most, Math.floor(BATCH_VALUES / activations)));
+  const collected = taps.map((id) => {
+    const shape = tensorOf(graph, id).shape.slice(1);
+    return { id, shape, elements: elementCount(shape), values: new Float32Array(most * elementCount(shape)) };
+  });
+  const compiled = await engine.compile(setBatch(graph, batch), threads === undefined ? {} : { threads });
   let count = 0;
   let filled = 0;
-  let inputs = new Float32Array(batch * inputElements);
+  const inputs = new Float32Array(batch * inputElements);
   const flush = async (): Promise<void> => {
     throwIfAborted(ctx);
-    const out = (await compiled.run({ [input]: inputs }))[cut] as Float32Array;
-    values.set(out.subarray(0, filled * elements), count * elements);
+    const out = await compiled.run({ [input]: inputs });
+    for (const { id, elements, values } of collected) {
+      values.set((out[id] as Float32Array).subarray(0, filled * elements), count * elements);
+    }
     count += filled;
     filled = 0;
-    inputs = new Float32Array(batch * inputElements);
   };
   try {
     reading: for await (const rows of samples) {
@@ -85,13 +103,18 @@ export async function collectActivations(
   } finally {
     await compiled.dispose();
   }
-  if (count === 0)
-    fail('E_DATA_EMPTY', 'there are no samples to fit a bottleneck to', { cut }, 'Check --data and --samples.');
-  const kept = values.subarray(0, count * elements);
-  if (!kept.every((v) => Number.isFinite(v))) {
-    fail('E_NOT_FINITE', `"${cut}" has values that are not finite`, { cut }, 'Check the weights and --input-range.');
+  if (count === 0) {
+    fail('E_DATA_EMPTY', 'there are no samples to fit a bottleneck to', { taps }, 'Check --data and --samples.');
   }
-  return { shape, count, values: kept };
+  return new Map(
+    collected.map(({ id, shape, elements, values }) => {
+      const kept = values.subarray(0, count * elements);
+      if (!kept.every((v) => Number.isFinite(v))) {
+        fail('E_NOT_FINITE', `"${id}" has values that are not finite`, { id }, 'Check the weights and --input-range.');
+      }
+      return [id, { shape, count, values: kept }];
+    }),
+  );
 }
 
 /** How a cut falls into blocks of stride × stride places, one for each place on the wire; TensorFlow's SAME decides what lies outside. */
