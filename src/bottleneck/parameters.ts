@@ -1,5 +1,5 @@
 /** What is learnt in a bottleneck: names and shapes of its constants, in one place for insertion and initialisation. */
-import type { Shape } from '../ir/graph.js';
+import { elementCount, type Shape } from '../ir/graph.js';
 import type { BottleneckSpec } from './bottleneck.js';
 
 export const DECODERS = ['linear', 'residual'] as const;
@@ -102,4 +102,13 @@ function decoderLayers({ encoder, stride, channels }: BottleneckSpec, cutChannel
     ['decoder/hidden', [hidden, 3, 3, channels]],
     ['decoder', [cutChannels, 3, 3, hidden]],
   ];
+}
+
+/** Zeros: for what depends on shapes alone. @param spec with its channels settled */
+export function emptyWeights(spec: BottleneckSpec, shape: Shape, decoder: DecoderKind = 'residual'): BottleneckWeights {
+  const parameters = bottleneckParameters(spec, shape, decoder);
+  return {
+    decoder,
+    values: new Map(parameters.map((parameter) => [parameter.name, new Float32Array(elementCount(parameter.shape))])),
+  };
 }

@@ -78,26 +78,37 @@ export function measureCutCosts(
   cuts: readonly (readonly string[])[],
   runtimeArena: (head: Graph) => number | undefined = () => undefined,
 ): CutCost[] {
-  const totalMacs = countMacs(graph);
-  const costs = cuts.map((tensors): CutCost => {
+  const costs = cuts.map((tensors) => {
     const { head, tail } = partitionGraph(graph, tensors);
-    const headMacs = countMacs(head);
-    const headParameters = countParameters(head);
-    return {
-      headMacs,
-      tailMacs: totalMacs - headMacs,
-      headParameters,
-      headWeightBytes: int8WeightBytes(head),
-      headWeightBytesFloat32: 4 * headParameters,
-      tailParameters: countParameters(tail),
-      plannedArenaBytes: planArena(head, { elementBytes: 1 }).arenaBytes,
-      arenaBytes: 0,
-      wireBytes: tensors.reduce((n, id) => n + elementCount(tensorOf(graph, id).shape), 0),
-      head,
-      tail,
-    };
+    return measureSplitCost(head, tail);
   });
   return sizeArenas(costs, runtimeArena);
+}
+
+/**
+ * Costs of a head and a tail that are given, such as those around a bottleneck. Its arena is the planned one unless another is given.
+ * @param wireBytes payload; default: the raw int8 values of the head's outputs
+ */
+export function measureSplitCost(
+  head: Graph,
+  tail: Graph,
+  options: { readonly arenaBytes?: number | undefined; readonly wireBytes?: number } = {},
+): CutCost {
+  const headParameters = countParameters(head);
+  const plannedArenaBytes = planArena(head, { elementBytes: 1 }).arenaBytes;
+  return {
+    headMacs: countMacs(head),
+    tailMacs: countMacs(tail),
+    headParameters,
+    headWeightBytes: int8WeightBytes(head),
+    headWeightBytesFloat32: 4 * headParameters,
+    tailParameters: countParameters(tail),
+    plannedArenaBytes,
+    arenaBytes: options.arenaBytes ?? plannedArenaBytes,
+    wireBytes: options.wireBytes ?? head.outputs.reduce((n, id) => n + elementCount(tensorOf(head, id).shape), 0),
+    head,
+    tail,
+  };
 }
 
 /**

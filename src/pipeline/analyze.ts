@@ -2,10 +2,14 @@ import { localMaxima, pearson, spearman } from '../analyze/curve.js';
 import { type CutPoint, findCutPoints, findLayerOutputs } from '../analyze/cut-points.js';
 import { type ImportanceCheckpoints, type LabelledBatch, measureImportance } from '../analyze/importance.js';
 import { type ImportanceTable, meanScores } from '../analyze/importance-table.js';
+import type { BottleneckSpec } from '../bottleneck/bottleneck.js';
+import { cutShape, insertBottleneck } from '../bottleneck/insert.js';
+import { emptyWeights } from '../bottleneck/parameters.js';
+import { formatBottleneck } from '../bottleneck/spec.js';
 import type { RunContext } from '../core/context.js';
 import { wilsonInterval } from '../core/statistics.js';
 import { estimateCodeBytes } from '../cost/code-size.js';
-import { type CutCost, countMacs, countParameters, measureCutCosts } from '../cost/cut-cost.js';
+import { type CutCost, countMacs, countParameters, measureCutCosts, measureSplitCost } from '../cost/cut-cost.js';
 import { estimateCutLatency } from '../cost/cut-latency.js';
 import { foreseeArenaBytes } from '../cost/runtime-arena.js';
 import type { DeviceProfile, GatewayProfile } from '../devices/device-schema.js';
@@ -30,6 +34,18 @@ export interface Deployment {
   readonly gateway: GatewayProfile;
 }
 
+/** What a cut is worth behind an untrained bottleneck, and which one. */
+export interface CutProbe {
+  /** null when the raw activation is small enough. */
+  readonly spec: BottleneckSpec | null;
+  /** Estimated payload, mean. */
+  readonly codedBytes: number;
+  /** Of the frozen network; share of `samples`. */
+  readonly accuracy: number;
+  readonly interval: readonly [number, number];
+  readonly samples: number;
+}
+
 export interface AnalyzeRequest {
   /** Normalised float32 network, batch size 1. */
   readonly network: Graph;
@@ -51,6 +67,10 @@ export interface AnalyzeRequest {
   readonly deployment?: Deployment;
   readonly budgets?: Budgets;
   readonly rankBy?: RankBy;
+  /** Looks at cuts behind untrained bottlenecks; cuts that it says nothing of have no probe. */
+  readonly probe?: (cuts: readonly string[], ctx: RunContext) => Promise<ReadonlyMap<string, CutProbe>>;
+  /** Bottlenecks will be built as probed: costs and limits are judged with them. Default: of the raw activation. */
+  readonly planBottlenecks?: boolean;
   readonly seed?: number;
   readonly toolVersion: string;
   readonly warnings?: readonly string[];
@@ -83,8 +103,18 @@ export async function analyze(request: AnalyzeRequest, ctx: RunContext): Promise
   });
   const layers = describeLayers(network, table, layerIds, request.classes);
   const byId = new Map(layers.map((layer) => [layer.id, layer]));
+  const probes =
+    (await request.probe?.(
+      points.flatMap(({ tensors }) => (tensors.length === 1 ? tensors : [])),
+      ctx,
+    )) ?? new Map();
   const cuts = markLocalMaxima(
-    points.map((point, i) => describeCut(point, costs[i] as CutCost, byId, budgets, deployment)),
+    points.map((point, i) => {
+      const probe: CutProbe | undefined = probes.get(point.id);
+      const planned =
+        request.planBottlenecks && probe ? planBottleneck(network, point.id, probe, deployment) : undefined;
+      return describeCut(point, costs[i] as CutCost, { layers: byId, budgets, deployment, probe, planned });
+    }),
   );
 
   const single = cuts.filter((cut) => cut.tensors.length === 1);
@@ -180,31 +210,51 @@ function describeLayers(
   });
 }
 
+/** Costs of a head with its encoder and a tail with its decoder: weights do not matter, so they are zero. */
+export function planBottleneck(
+  network: Graph,
+  cut: string,
+  { spec, codedBytes }: Pick<CutProbe, 'spec' | 'codedBytes'>,
+  deployment: Deployment | undefined,
+): CutCost | undefined {
+  if (!spec) return undefined;
+  const { head, tail } = insertBottleneck(network, cut, spec, emptyWeights(spec, cutShape(network, cut)));
+  return measureSplitCost(head, tail, {
+    arenaBytes: foreseeArenaBytes(head, deployment?.device),
+    wireBytes: codedBytes,
+  });
+}
+
+/** What a cut is judged by besides its own costs. */
+export interface CutContext {
+  readonly layers?: ReadonlyMap<string, LayerImportance>;
+  readonly budgets: Budgets;
+  readonly deployment: Deployment | undefined;
+  readonly probe?: CutProbe | undefined;
+  /** With the bottleneck that will be built. */
+  readonly planned?: CutCost | undefined;
+}
+
 /** Costs, importance and limits of one cut, before anything is built. */
 export function describeCut(
   point: CutPoint,
   cost: CutCost,
-  layers: ReadonlyMap<string, LayerImportance>,
-  budgets: Budgets,
-  deployment: Deployment | undefined,
+  { layers, budgets, deployment, probe, planned }: CutContext,
 ): AnalyzedCut {
-  const layer = point.tensors.length === 1 ? layers.get(point.tensors[0] as string) : undefined;
+  const layer = point.tensors.length === 1 ? layers?.get(point.tensors[0] as string) : undefined;
   const code = estimateCodeBytes(deployment?.device);
-  const flashBytes = cost.headWeightBytes + code.bytes;
+  const { headWeightBytes, arenaBytes, plannedArenaBytes, headMacs, wireBytes } = planned ?? cost;
+  const flashBytes = headWeightBytes + code.bytes;
   const memory = deployment
-    ? checkMemory(
-        deployment.device,
-        { arenaBytes: cost.arenaBytes, weightBytes: cost.headWeightBytes },
-        { link: deployment.link },
-      )
+    ? checkMemory(deployment.device, { arenaBytes, weightBytes: headWeightBytes }, { link: deployment.link })
     : undefined;
-  const estimate = deployment ? estimateCutLatency(cost, deployment, memory) : undefined;
+  const estimate = deployment ? estimateCutLatency(planned ?? cost, deployment, memory) : undefined;
   const reasons = findReasons(
     {
       flashBytes,
-      arenaBytes: cost.arenaBytes,
-      headMacs: cost.headMacs,
-      wireBytes: cost.wireBytes,
+      arenaBytes,
+      headMacs,
+      wireBytes,
       ...(estimate ? { latencyUs: estimate.latencyUs.total } : {}),
     },
     budgets,
@@ -221,18 +271,21 @@ export function describeCut(
     cuiSum: layer?.cuiSum ?? null,
     margin: layer?.margin ?? null,
     taylor: layer?.taylor ?? null,
-    probeAccuracy: null,
-    probeSamples: 0,
+    probeAccuracy: probe?.accuracy ?? null,
+    probeInterval: probe?.interval ?? null,
+    probeSamples: probe?.samples ?? 0,
     headMacs: cost.headMacs,
     tailMacs: cost.tailMacs,
     headParameters: cost.headParameters,
     headWeightBytes: cost.headWeightBytes,
     headWeightBytesFloat32: cost.headWeightBytesFloat32,
-    arenaBytes: cost.arenaBytes,
-    arenaPlannedBytes: cost.plannedArenaBytes,
+    arenaBytes,
+    arenaPlannedBytes: plannedArenaBytes,
     flashBytes,
     wireBytes: cost.wireBytes,
-    wireBytesPlanned: null,
+    wireBytesPlanned: probe?.codedBytes ?? null,
+    bottleneck: probe?.spec ? formatBottleneck(probe.spec) : null,
+    encoderMacs: planned ? planned.headMacs - cost.headMacs : 0,
     latencyUs: estimate?.latencyUs ?? null,
     energyJ: estimate?.energyJ ?? null,
     feasible: reasons.length === 0,

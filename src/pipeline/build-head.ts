@@ -36,6 +36,10 @@ export interface BuildHeadRequest {
   readonly classNames?: readonly string[] | undefined;
   readonly device: DeviceProfile | undefined;
   readonly store: StageStore | undefined;
+  /** Fixed quantization of the output: the codes of a bottleneck. */
+  readonly output?: InputQuantization | undefined;
+  /** Hash of weights that are not the model's own. */
+  readonly weights?: string | undefined;
   /** Everything that the result depends on besides the head: model, samples, preprocessing, engine, version. */
   readonly storeInputs: unknown;
 }
@@ -49,6 +53,8 @@ export interface BuiltHead {
   readonly report: QuantizationReport;
   readonly input: { readonly shape: readonly number[] } & InputQuantization;
   readonly wire: readonly WireTensor[];
+  /** Payload of one inference, mean over samples where the codec makes them differ. */
+  readonly wireBytes: number;
   readonly macs: number;
   readonly codeBytes: number;
   readonly operators: readonly string[];
@@ -80,12 +86,14 @@ export async function buildHead(request: BuildHeadRequest, ctx: RunContext): Pro
   const model = readTflmModel(bytes);
   const target = chooseTflmTarget(request.device);
   const predicted = target && predictTflmArena(model, target);
+  const wire = describeWire(graph, request.head.outputs);
   return {
     bytes,
     graph,
     report: kept.report,
     input: { shape: input.shape.slice(1), ...quantizationOf(graph, inputId) },
-    wire: describeWire(graph, request.head.outputs),
+    wire,
+    wireBytes: wire.reduce((sum, tensor) => sum + tensor.bytes, 0),
     macs: countMacs(request.head),
     codeBytes: estimateCodeBytes(request.device).bytes,
     operators: [...new Set(model.operators.map(({ builtin }) => builtin))].sort(),
@@ -106,6 +114,8 @@ async function quantizeAndWrite(
     request: request.storeInputs,
     outputs: request.head.outputs,
     input: request.input ?? null,
+    ...(request.output ? { output: request.output } : {}),
+    ...(request.weights === undefined ? {} : { weights: request.weights }),
     perChannelDense: request.perChannelDense,
     description: request.description,
     classNames: request.classNames ?? null,
@@ -121,6 +131,7 @@ async function quantizeAndWrite(
       engine: request.engine,
       perChannelDense: request.perChannelDense,
       ...(request.input ? { input: request.input } : {}),
+      ...(request.output ? { output: request.output } : {}),
       ...(request.threads === undefined ? {} : { threads: request.threads }),
     },
     ctx,

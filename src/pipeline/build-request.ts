@@ -1,6 +1,8 @@
 /** What a build is asked for and what it gives. */
 import type { ArtifactManifest } from '../artifact/manifest.js';
 import type { StageStore } from '../artifact/stage-store.js';
+import type { BottleneckSpec } from '../bottleneck/bottleneck.js';
+import type { RecipeName } from '../bottleneck/train-recipe.js';
 import type { RunContext } from '../core/context.js';
 import type { IsplitError } from '../core/errors.js';
 import type { Dataset } from '../data/dataset.js';
@@ -10,8 +12,10 @@ import type { Analysis } from '../plan/analysis.js';
 import type { SplitPlan } from '../plan/split-plan.js';
 import type { PreprocessSpec } from '../preprocess/spec.js';
 import type { QuantizationReport } from '../quantize/quantized-model.js';
+import type { TrainingSet } from '../train/training-set.js';
 import type { VerifyReport } from '../verify/verify-report.js';
 import type { AnalyzeRequest } from './analyze.js';
+import type { BottleneckReport } from './bottleneck-split.js';
 import type { CalibrationSource } from './build-head.js';
 
 /** What the head is compared on. */
@@ -24,11 +28,22 @@ export interface VerifyRequest {
   readonly seed: number;
 }
 
+/** That a bottleneck stands at the cut, and what it is trained on. */
+export interface BottleneckWish {
+  /** One for all cuts; `planned`: for each cut what the analysis planned, none where the raw activation is small enough. */
+  readonly spec: BottleneckSpec | 'planned';
+  readonly recipe: RecipeName;
+  /** Read when the first bottleneck is trained. `validation` samples are for choices and in no batch. */
+  readonly samples: () => Promise<{ readonly training: TrainingSet; readonly validation: TrainingSet }>;
+}
+
 export interface BuildRequest {
   readonly analyze: AnalyzeRequest;
   readonly preprocessing: PreprocessSpec;
   /** Samples are bytes that preprocessing turns into inputs; false when they are stored as floats. */
   readonly pictures: boolean;
+  /** Absent: raw activations cross the link. */
+  readonly bottleneck?: BottleneckWish | undefined;
   /** --cut; default: the best that fits. */
   readonly cut?: string | undefined;
   readonly calibration: CalibrationSource;
@@ -52,6 +67,8 @@ export interface Build {
   readonly quantization: QuantizationReport | null;
   readonly verify: VerifyReport | null;
   readonly evaluation: Evaluation;
+  /** How the bottleneck was trained; null without one. */
+  readonly training: BottleneckReport | null;
   /** Contents by path, manifest.json included. */
   readonly files: Readonly<Record<string, string | Uint8Array>>;
 }

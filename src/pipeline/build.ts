@@ -1,21 +1,26 @@
 import type { ArtifactManifest, WireTensor } from '../artifact/manifest.js';
 import { serialiseManifest } from '../artifact/parse-manifest.js';
+import type { BottleneckSpec } from '../bottleneck/bottleneck.js';
+import { formatBottleneck, parseBottleneck } from '../bottleneck/spec.js';
+import { chooseRecipe } from '../bottleneck/train-recipe.js';
 import { type RunContext, throwIfAborted } from '../core/context.js';
 import { fail } from '../core/errors.js';
 import { type EvaluateOptions, evaluateSplit, type SplitUnderTest } from '../evaluate/evaluate-split.js';
 import type { Evaluation } from '../evaluate/evaluation.js';
 import { elementCount, type Graph, tensorOf } from '../ir/graph.js';
 import { partitionGraph } from '../ir/partition.js';
+import type { AnalyzedCut } from '../plan/analysis.js';
 import { infeasibleError } from '../plan/infeasible.js';
-import { CUT_INPUT, CUT_OUTPUT } from '../plan/split-plan.js';
+import { CUT_OUTPUT } from '../plan/split-plan.js';
 import { chooseInputQuantization } from '../preprocess/choose-input-quantization.js';
 import type { InputQuantization } from '../preprocess/normalise.js';
 import { renderBuildReport } from '../report/build-report.js';
 import type { VerifyReport } from '../verify/verify-report.js';
 import { analyze } from './analyze.js';
+import { type BottleneckSplitRequest, buildBottleneckSplit } from './bottleneck-split.js';
 import { type BuiltHead, buildHead, type CalibrationSource } from './build-head.js';
-import type { BuildOutcome, BuildRequest } from './build-request.js';
-import { chooseCut } from './choose-cut.js';
+import type { BottleneckWish, BuildOutcome, BuildRequest } from './build-request.js';
+import { type BuiltSplit, type ChooseCutRequest, chooseCut } from './choose-cut.js';
 import { describeBuild, hashFiles } from './describe-build.js';
 import { exportSplit } from './export-split.js';
 import { quantizeInputs } from './int8-samples.js';
@@ -35,14 +40,14 @@ export async function build(request: BuildRequest, ctx: RunContext): Promise<Bui
   const analysis = await analyze(request.analyze, ctx);
   throwIfAborted(ctx);
   const input = request.pictures ? chooseInputQuantization(preprocessing) : undefined;
-  const { plan, head } = await chooseCut(
+  const { plan, split } = await chooseCut(
     {
       network,
       analysis,
       budgets: request.analyze.budgets ?? {},
       deployment: request.analyze.deployment,
       asked: request.cut,
-      build: headBuilder(request, network, input, ctx),
+      build: splitBuilder(request, network, input, ctx),
     },
     ctx,
   );
@@ -50,8 +55,9 @@ export async function build(request: BuildRequest, ctx: RunContext): Promise<Bui
     const inputBytes = elementCount(tensorOf(network, network.inputs[0] as string).shape);
     return { kind: 'infeasible', analysis, plan, error: infeasibleError(plan, inputBytes) };
   }
+  const head = split?.head;
   const sent = head ?? (await describeInput(request, network, input));
-  const tail = plan.chosen.id === CUT_INPUT ? network : partitionGraph(network, plan.chosen.tensors).tail;
+  const tail = split?.tail ?? network;
   const classNames = request.classNames ?? numberClasses(analysis.model.classes);
   const samples = head && (await quantizeInputs(request.calibration, VERIFY_SAMPLES, sent.input));
   const { splitId, files: exported } = await exportSplit(
@@ -77,6 +83,7 @@ export async function build(request: BuildRequest, ctx: RunContext): Promise<Bui
       splitId,
       ...(head ? { head: head.graph } : {}),
       ...(plan.chosen.id === CUT_OUTPUT ? {} : { tail }),
+      ...(split?.bottleneck ? { headFloat: split.headFloat } : {}),
       wire: sent.wire,
       input: sent.input,
       preprocessing,
@@ -85,11 +92,13 @@ export async function build(request: BuildRequest, ctx: RunContext): Promise<Bui
     },
     ctx,
   );
+  const training = split?.bottleneck?.report ?? null;
   const documents = {
     'analysis.json': toJson(analysis),
     'evaluation.json': toJson(evaluation),
     'plan.json': toJson(plan),
     ...(head ? { 'quantization.json': toJson(head.report) } : {}),
+    ...(training ? { 'training.json': toJson(training) } : {}),
     ...(verify ? { 'verify.json': toJson(verify) } : {}),
   };
   const files: Record<string, string | Uint8Array> = { ...exported, ...documents };
@@ -104,7 +113,8 @@ export async function build(request: BuildRequest, ctx: RunContext): Promise<Bui
   });
   const manifest: ArtifactManifest = { ...draft, files: hashFiles(files) };
   files['manifest.json'] = serialiseManifest(manifest);
-  return { kind: 'built', analysis, plan, manifest, quantization: head?.report ?? null, verify, evaluation, files };
+  const quantization = head?.report ?? null;
+  return { kind: 'built', analysis, plan, manifest, quantization, verify, evaluation, training, files };
 }
 
 function firstSamples(
@@ -120,31 +130,101 @@ function firstOutputOnly(network: Graph): Graph {
   return network.outputs.length === 1 ? network : { ...network, outputs: network.outputs.slice(0, 1) };
 }
 
-/** Builds each head once. */
+/** Builds each split once. */
+function splitBuilder(
+  request: BuildRequest,
+  network: Graph,
+  input: InputQuantization | undefined,
+  ctx: RunContext,
+): ChooseCutRequest['build'] {
+  const buildHeadOf = headBuilder(request, network, input, ctx);
+  const built = new Map<string, Promise<BuiltSplit>>();
+  return (cut, fits) => {
+    const spec = chooseBottleneck(request, cut);
+    const key = JSON.stringify([cut.tensors, spec]);
+    const known = built.get(key);
+    if (known) return known;
+    const building = spec
+      ? buildBottlenecked(request, network, cut, spec, { buildHead: buildHeadOf, fits }, ctx)
+      : buildRaw(network, cut, buildHeadOf);
+    built.set(key, building);
+    return building;
+  };
+}
+
+/** A cut of several tensors has no bottleneck, nor has the whole network on the device. */
+function chooseBottleneck({ bottleneck }: BuildRequest, cut: AnalyzedCut): BottleneckSpec | undefined {
+  if (!bottleneck || cut.tensors.length > 1 || cut.id === CUT_OUTPUT) return undefined;
+  if (bottleneck.spec !== 'planned') return bottleneck.spec;
+  return cut.bottleneck === null ? undefined : parseBottleneck(cut.bottleneck);
+}
+
+type HeadBuilder = (head: Graph, output?: InputQuantization, weights?: string) => Promise<BuiltHead>;
+
+async function buildRaw(network: Graph, cut: AnalyzedCut, build: HeadBuilder): Promise<BuiltSplit> {
+  const { head, tail } = partitionGraph(network, cut.tensors);
+  return { head: await build(head), headFloat: head, tail, bottleneck: null };
+}
+
+async function buildBottlenecked(
+  request: BuildRequest,
+  network: Graph,
+  cut: AnalyzedCut,
+  spec: BottleneckSpec,
+  { buildHead, fits }: Pick<BottleneckSplitRequest, 'buildHead' | 'fits'>,
+  ctx: RunContext,
+): Promise<BuiltSplit> {
+  const { engine, threads, seed = 0 } = request.analyze;
+  const { recipe, samples } = request.bottleneck as BottleneckWish;
+  const { training, validation } = await samples();
+  const { report, ...split } = await buildBottleneckSplit(
+    {
+      network,
+      cut: cut.id,
+      spec,
+      training,
+      validation,
+      recipe: chooseRecipe(recipe, training.count),
+      engine,
+      threads,
+      seed,
+      store: request.store,
+      storeInputs: request.storeInputs,
+      buildHead,
+      fits,
+    },
+    ctx,
+  );
+  return { ...split, bottleneck: { spec: formatBottleneck(spec), report } };
+}
+
+/** Makes heads int8, each once. */
 function headBuilder(
   request: BuildRequest,
   network: Graph,
   input: InputQuantization | undefined,
   ctx: RunContext,
-): (tensors: readonly string[]) => Promise<BuiltHead> {
+): HeadBuilder {
   const built = new Map<string, Promise<BuiltHead>>();
   const { deployment, engine, threads, model } = request.analyze;
-  return (tensors) => {
-    const key = JSON.stringify(tensors);
+  return (head, output, weights) => {
+    const key = JSON.stringify([head.outputs, output, weights]);
     const known = built.get(key);
     if (known) return known;
-    const isWhole = tensors.length === 1 && tensors[0] === network.outputs[0];
+    const isWhole = head.outputs.length === 1 && head.outputs[0] === network.outputs[0];
     const building = buildHead(
       {
-        head: partitionGraph(network, tensors).head,
+        head,
         calibration: request.calibration,
         input,
         perChannelDense: deployment?.device.toolchain.perChannelDense ?? true,
         engine,
         threads,
-        description: `${baseName(model.name)}, ${isWhole ? 'whole network' : `head up to ${tensors.join(' + ')}`}`,
+        description: `${baseName(model.name)}, ${isWhole ? 'whole network' : `head up to ${head.outputs.join(' + ')}`}`,
         classNames: isWhole ? request.classNames : undefined,
         device: deployment?.device,
+        output,
+        weights,
         store: request.store,
         storeInputs: request.storeInputs,
       },

@@ -2,7 +2,7 @@ import type { CutPoint } from '../analyze/cut-points.js';
 import { type RunContext, throwIfAborted } from '../core/context.js';
 import { IsplitError } from '../core/errors.js';
 import { estimateCodeBytes } from '../cost/code-size.js';
-import { type CutCost, measureCutCosts } from '../cost/cut-cost.js';
+import { type CutCost, measureCutCosts, measureSplitCost } from '../cost/cut-cost.js';
 import { estimateCutLatency } from '../cost/cut-latency.js';
 import { foreseeArenaBytes } from '../cost/runtime-arena.js';
 import { checkMemory } from '../devices/memory.js';
@@ -23,6 +23,7 @@ import {
   type SplitPlan,
 } from '../plan/split-plan.js';
 import { type Deployment, describeCut } from './analyze.js';
+import type { BottleneckReport } from './bottleneck-split.js';
 import type { BuiltHead } from './build-head.js';
 
 export interface ChooseCutRequest {
@@ -32,14 +33,30 @@ export interface ChooseCutRequest {
   readonly deployment: Deployment | undefined;
   /** --cut. */
   readonly asked: string | undefined;
-  /** Builds the head that ends at these tensors. */
-  readonly build: (tensors: readonly string[]) => Promise<BuiltHead>;
+  /**
+   * Builds the head and the tail of a cut.
+   * @param fits whether a head of such a size may be the one: what would be work for nothing can be left out otherwise
+   */
+  readonly build: (cut: AnalyzedCut, fits: (head: SizedSplit) => boolean) => Promise<BuiltSplit>;
+}
+
+/** What size, MACs and latency are judged by. */
+export type SizedSplit = Pick<BuiltSplit, 'head' | 'headFloat' | 'tail'>;
+
+/** A cut as it was built. */
+export interface BuiltSplit {
+  readonly head: BuiltHead;
+  /** float32: head (with the encoder, if any) and tail (with the decoder). */
+  readonly headFloat: Graph;
+  readonly tail: Graph;
+  /** null for the raw activation. */
+  readonly bottleneck: { readonly spec: string; readonly report: BottleneckReport | null } | null;
 }
 
 export interface CutChoice {
   readonly plan: SplitPlan;
   /** undefined when nothing fits, and for `--cut input`. */
-  readonly head: BuiltHead | undefined;
+  readonly split: BuiltSplit | undefined;
 }
 
 /**
@@ -49,7 +66,7 @@ export interface CutChoice {
  */
 export async function chooseCut(request: ChooseCutRequest, ctx: RunContext): Promise<CutChoice> {
   const { analysis, asked } = request;
-  if (asked === CUT_INPUT) return { plan: planWithoutHead(request), head: undefined };
+  if (asked === CUT_INPUT) return { plan: planWithoutHead(request), split: undefined };
   const candidates =
     asked === undefined
       ? analysis.ranking.map((id) => analysis.cuts.find((cut) => cut.id === id) as AnalyzedCut)
@@ -71,35 +88,41 @@ export async function chooseCut(request: ChooseCutRequest, ctx: RunContext): Pro
       rejected.push({ id: cut.id, stage: 'built', reasons, problem, by: within.id });
       continue;
     }
-    const head = await buildUnlessRefused(request, cut);
-    if (head instanceof IsplitError) {
-      refusal ??= head;
-      rejected.push({ id: cut.id, stage: 'built', reasons: [], problem: head.message, by: null });
-      ruledOut.push({ id: cut.id, reasons: [], problem: head.message });
+    const split = await buildUnlessRefused(request, cut);
+    if (split instanceof IsplitError) {
+      refusal ??= split;
+      rejected.push({ id: cut.id, stage: 'built', reasons: [], problem: split.message, by: null });
+      ruledOut.push({ id: cut.id, reasons: [], problem: split.message });
       continue;
     }
-    const { size, reasons } = measureBuilt(request, cut, head);
+    const { size, reasons } = measureBuilt(request, split);
     if (reasons.length === 0) {
       const why = asked === undefined ? whyFirst(request, rejected) : 'asked for with --cut';
       const chosen = { id: cut.id, tensors: cut.tensors, shapes: cut.shapes, why, planned: plannedSize(request, cut) };
-      return { plan: { ...draftPlan(request, rejected), chosen: { ...chosen, built: size } }, head };
+      const bottleneck = split.bottleneck?.spec ?? null;
+      return { plan: { ...draftPlan(request, rejected), chosen: { ...chosen, bottleneck, built: size } }, split };
     }
     rejected.push({ id: cut.id, stage: 'built', reasons, problem: null, by: null });
-    const inherited = inheritedReasons(reasons);
+    // An encoder is in no deeper head.
+    const inherited = split.bottleneck ? [] : inheritedReasons(reasons);
     if (inherited.length > 0) ruledOut.push({ id: cut.id, reasons: inherited, problem: null });
   }
   // Nothing is too large: then it is not the budgets that are wrong.
   if (refusal && rejected.every(({ problem }) => problem !== null)) throw refusal;
   const remedies = await findRemedies(request, rejected);
-  return { plan: { ...draftPlan(request, rejected), chosen: null, remedies }, head: undefined };
+  return { plan: { ...draftPlan(request, rejected), chosen: null, remedies }, split: undefined };
 }
 
 /** What a head may hold that the int8 path does not have; a shallower cut may do without it. */
 const REFUSALS: ReadonlySet<string> = new Set(['E_HOOK_UNSUPPORTED', 'E_OP_UNSUPPORTED', 'E_INT8_UNSUPPORTED']);
 
-async function buildUnlessRefused(request: ChooseCutRequest, cut: AnalyzedCut): Promise<BuiltHead | IsplitError> {
+async function buildUnlessRefused(
+  request: ChooseCutRequest,
+  cut: AnalyzedCut,
+  fits = (split: SizedSplit): boolean => isWorthTraining(measureBuilt(request, split).reasons),
+): Promise<BuiltSplit | IsplitError> {
   try {
-    return await request.build(cut.tensors);
+    return await request.build(cut, fits);
   } catch (error) {
     if (error instanceof IsplitError && REFUSALS.has(error.code)) return error;
     throw error;
@@ -164,7 +187,7 @@ function describeAsked(request: ChooseCutRequest, asked: string): AnalyzedCut {
     shapes,
     elements: shapes.reduce((n, shape) => n + elementCount(shape), 0),
   };
-  return describeCut(point, cost, new Map(), budgets, deployment);
+  return describeCut(point, cost, { budgets, deployment });
 }
 
 function plannedSize({ deployment }: ChooseCutRequest, cut: AnalyzedCut): HeadSize {
@@ -174,25 +197,32 @@ function plannedSize({ deployment }: ChooseCutRequest, cut: AnalyzedCut): HeadSi
     codeBytesEstimate: estimateCodeBytes(deployment?.device).bytes,
     ramBytes: cut.arenaBytes,
     macs: cut.headMacs,
-    wireBytes: cut.wireBytes,
+    wireBytes: cut.wireBytesPlanned ?? cut.wireBytes,
     latencyUsEstimate: cut.latencyUs?.total ?? null,
   };
 }
 
+/** Training changes how well the codes can be coded, but not by more than this. */
+const CODING_GAIN = 1.25;
+
+/** Whether nothing but the wire is too much, and that so little that training may mend it. */
+function isWorthTraining(reasons: readonly Reason[]): boolean {
+  return reasons.every(({ code, needs, has }) => code === 'budget-wire' && needs <= CODING_GAIN * has);
+}
+
 /** The limits again, with the file's own size and the arena that the runtime is predicted to need. */
 function measureBuilt(
-  { network, budgets, deployment }: ChooseCutRequest,
-  cut: AnalyzedCut,
-  head: BuiltHead,
+  { budgets, deployment }: ChooseCutRequest,
+  { head, headFloat, tail }: SizedSplit,
 ): { size: HeadSize; reasons: readonly Reason[] } {
   const weightBytes = head.bytes.length;
   const ramBytes = head.arena.neededBytes;
   const memory =
     deployment && checkMemory(deployment.device, { arenaBytes: ramBytes, weightBytes }, { link: deployment.link });
-  const [cost] = measureCutCosts(network, [cut.tensors]) as [CutCost];
+  const { wireBytes } = head;
+  const cost = measureSplitCost(headFloat, tail, { wireBytes });
   const latencyUs = deployment && estimateCutLatency(cost, deployment, memory).latencyUs.total;
   const flashBytes = weightBytes + head.codeBytes;
-  const wireBytes = head.wire.reduce((sum, { bytes }) => sum + bytes, 0);
   const demand = { flashBytes, arenaBytes: ramBytes, headMacs: head.macs, wireBytes };
   return {
     size: {
@@ -213,9 +243,9 @@ async function findRemedies(request: ChooseCutRequest, rejected: readonly Reject
   const remedies: Remedy[] = [];
   for (const { id } of raisableCuts(rejected)) {
     const cut = request.analysis.cuts.find((c) => c.id === id) ?? describeAsked(request, id);
-    const head = await buildUnlessRefused(request, cut);
-    if (head instanceof IsplitError) continue;
-    const { reasons } = measureBuilt(request, cut, head);
+    const split = await buildUnlessRefused(request, cut, () => false);
+    if (split instanceof IsplitError) continue;
+    const { reasons } = measureBuilt(request, split);
     const [remedy] = raisableCuts([{ id, stage: 'built', reasons, problem: null, by: null }]);
     if (remedy) remedies.push(describeRemedy(id, remedy.reasons, true));
   }
@@ -241,7 +271,13 @@ function planWithoutHead(request: ChooseCutRequest): SplitPlan {
   const demand = { flashBytes: 0, arenaBytes: 0, headMacs: 0, wireBytes };
   const reasons = findReasons({ ...demand, ...(latencyUs === undefined ? {} : { latencyUs }) }, budgets);
   if (reasons.length === 0) {
-    const chosen = { id: CUT_INPUT, tensors: [...network.inputs], shapes: [shape], why: 'asked for with --cut' };
+    const chosen = {
+      id: CUT_INPUT,
+      tensors: [...network.inputs],
+      shapes: [shape],
+      why: 'asked for with --cut',
+      bottleneck: null,
+    };
     return { ...draftPlan(request, []), chosen: { ...chosen, planned, built: null } };
   }
   const rejected: RejectedCut[] = [{ id: CUT_INPUT, stage: 'planned', reasons, problem: null, by: null }];

@@ -11,6 +11,7 @@ import { emitPreprocessC } from '../preprocess/emit-c.js';
 import { type InputQuantization, makeInt8Map } from '../preprocess/normalise.js';
 import type { PreprocessSpec } from '../preprocess/spec.js';
 import { runRecords } from '../quantize/run-records.js';
+import { emitEncoderC } from '../wire/codecs/emit-encoder-c.js';
 import type { BuiltHead } from './build-head.js';
 
 export interface ExportRequest {
@@ -64,6 +65,9 @@ export async function exportSplit(request: ExportRequest, ctx: RunContext): Prom
     files[`${C_PREFIX}_preprocess.c`] = code.source;
     files[`${C_PREFIX}_preprocess.h`] = code.header;
   }
+  const encoder = emitEncoderC(wire, { prefix: C_PREFIX });
+  files[`${C_PREFIX}_encode.c`] = encoder.source;
+  files[`${C_PREFIX}_encode.h`] = encoder.header;
   if (head && request.selftest) {
     const { inputs, count } = request.selftest;
     const outputs = await runRecords(head.graph, inputs, count, { ctx });

@@ -30,7 +30,9 @@ export interface AnalyzedCut extends Omit<LayerImportance, 'shape'> {
   readonly tensors: readonly string[];
   readonly shapes: readonly (readonly number[])[];
   readonly localMaximum: boolean;
+  /** Of the frozen network behind an untrained bottleneck of about the wire budget; null without probes, or where there is none. */
   readonly probeAccuracy: number | null;
+  readonly probeInterval: readonly [number, number] | null;
   readonly probeSamples: number;
   readonly headMacs: number;
   readonly tailMacs: number;
@@ -44,7 +46,12 @@ export interface AnalyzedCut extends Omit<LayerImportance, 'shape'> {
   /** Weights plus the code estimate. */
   readonly flashBytes: number;
   readonly wireBytes: number;
+  /** Coded payload behind the bottleneck, as the probe estimates it; null without one. */
   readonly wireBytesPlanned: number | null;
+  /** What the probe put at the cut, `conv1x1-s2-c8-b4`; null for the raw activation. */
+  readonly bottleneck: string | null;
+  /** What it adds to the head; 0 unless the plan is to build it. */
+  readonly encoderMacs: number;
   /** null without a device. */
   readonly latencyUs: LatencyUs | null;
   /** Joules an inference on the device; null without sources. */

@@ -64,6 +64,8 @@ export interface SplitPlan {
     readonly shapes: readonly (readonly number[])[];
     /** Why this one, in words. */
     readonly why: string;
+    /** What stands at the cut, `conv3x3-s2-c8-b4`; null for the raw activation. */
+    readonly bottleneck: string | null;
     /** Before building. */
     readonly planned: HeadSize;
     /** As built; null when there is no head. */

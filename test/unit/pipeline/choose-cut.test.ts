@@ -4,6 +4,7 @@ import { IsplitError } from '../../../src/core/errors.js';
 import { type CutCost, measureCutCosts } from '../../../src/cost/cut-cost.js';
 import { chooseTflmTarget } from '../../../src/cost/runtime-arena.js';
 import { elementCount, type Graph, tensorOf } from '../../../src/ir/graph.js';
+import { partitionGraph } from '../../../src/ir/partition.js';
 import { findLogits } from '../../../src/passes/logits.js';
 import { type Deployment, describeCut } from '../../../src/pipeline/analyze.js';
 import type { BuiltHead } from '../../../src/pipeline/build-head.js';
@@ -24,7 +25,7 @@ function analysisOf(budgets: Budgets, deployment?: Deployment): Analysis {
     network,
     points.map((point) => point.tensors),
   );
-  const cuts = points.map((point, i) => describeCut(point, costs[i] as CutCost, new Map(), budgets, deployment));
+  const cuts = points.map((point, i) => describeCut(point, costs[i] as CutCost, { budgets, deployment }));
   const ranking = cuts.filter((cut) => cut.feasible).map((cut) => cut.id);
   const model = { name: 'fashion-cnn.h5', sha256: 'a'.repeat(64), macs: 7_375_744 };
   const tool = { name: 'isplit-edge', version: '0.0.0' };
@@ -36,7 +37,7 @@ function fakeHead(tensors: readonly string[], bytes: number, neededBytes: number
   return {
     bytes: new Uint8Array(bytes),
     arena: { plannedBytes: 1, tfliteMicroBytes: null, neededBytes },
-    wire: tensors.map((id) => ({ id, bytes: elementCount(tensorOf(network, id).shape) })),
+    wireBytes: tensors.reduce((sum, id) => sum + elementCount(tensorOf(network, id).shape), 0),
     macs: 1000,
     codeBytes: 0,
   } as unknown as BuiltHead;
@@ -50,9 +51,10 @@ function request(budgets: Budgets, sizeOf: (id: string) => [number, number], ask
     budgets,
     deployment: undefined,
     asked,
-    build: async (tensors) => {
+    build: async ({ tensors }) => {
       built.push(tensors.join('+'));
-      return fakeHead(tensors, ...sizeOf(tensors[0] as string));
+      const { head, tail } = partitionGraph(network, tensors);
+      return { head: fakeHead(tensors, ...sizeOf(tensors[0] as string)), headFloat: head, tail, bottleneck: null };
     },
   };
   return { built, whole };
@@ -63,9 +65,9 @@ const SMALL: [number, number] = [100, 100];
 describe('chooseCut', () => {
   it('takes the first of the ranking that fits once built', async () => {
     const { built, whole } = request({}, () => SMALL);
-    const { plan, head } = await chooseCut(whole, {});
+    const { plan, split } = await chooseCut(whole, {});
     expect(built).toEqual(['dense1']);
-    expect(head?.bytes.length).toBe(100);
+    expect(split?.head.bytes.length).toBe(100);
     expect(plan.chosen).toMatchObject({ id: 'dense1', built: { flashBytes: 100, ramBytes: 100, wireBytes: 64 } });
     expect(plan.rejected).toEqual([]);
   });
@@ -108,8 +110,8 @@ describe('chooseCut', () => {
   it('goes on with a shallower cut when a head holds what cannot be made int8', async () => {
     const { built, whole } = request({}, () => SMALL);
     const refuse = (from: string): typeof whole.build => {
-      return async (tensors) => {
-        if (tensors[0] !== from) return whole.build(tensors);
+      return async (cut, fits) => {
+        if (cut.id !== from) return whole.build(cut, fits);
         throw new IsplitError({ code: 'E_HOOK_UNSUPPORTED', message: `${from} has no int8 form` });
       };
     };
@@ -124,8 +126,8 @@ describe('chooseCut', () => {
   });
   it('measures what would make an impossible wish fit', async () => {
     const { built, whole } = request({ totalBytes: 8000 }, () => [5000, 9500]);
-    const { plan, head } = await chooseCut(whole, {});
-    expect(head).toBeUndefined();
+    const { plan, split } = await chooseCut(whole, {});
+    expect(split).toBeUndefined();
     expect(plan.chosen).toBeNull();
     expect(plan.rejected).toHaveLength(whole.analysis.cuts.length);
     expect(built.length).toBeGreaterThan(0);
@@ -150,8 +152,8 @@ describe('--cut', () => {
   });
   it('input builds nothing, and only the wire can be too much', async () => {
     const { built, whole } = request({ totalBytes: 10, wireBytes: 784 }, () => SMALL, 'input');
-    const { plan, head } = await chooseCut(whole, {});
-    expect([built, head]).toEqual([[], undefined]);
+    const { plan, split } = await chooseCut(whole, {});
+    expect([built, split]).toEqual([[], undefined]);
     expect(plan.chosen).toMatchObject({ id: 'input', built: null, planned: { wireBytes: 784 } });
     const deployment = chooseDeployment('esp32') as Deployment;
     const slow = { ...request({ latencyUs: 10 }, () => SMALL, 'input').whole, deployment };

@@ -33,6 +33,7 @@ function planOf(): SplitPlan {
       tensors: ['pool2'],
       shapes: [[7, 7, 32]],
       why: 'highest cui of those that fit',
+      bottleneck: null,
       planned: { ...size, weightBytes: 20_000, flashBytes: 60_000 },
       built: size,
     },

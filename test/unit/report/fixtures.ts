@@ -34,6 +34,7 @@ export function makeCut(row: CutRow): AnalyzedCut {
     taylor: row.taylor ?? null,
     localMaximum: row.localMaximum ?? false,
     probeAccuracy: null,
+    probeInterval: null,
     probeSamples: 0,
     headMacs: row.headMacs,
     tailMacs: TOTAL_MACS - row.headMacs,
@@ -45,6 +46,8 @@ export function makeCut(row: CutRow): AnalyzedCut {
     flashBytes: row.flashBytes,
     wireBytes: elements * tensors.length,
     wireBytesPlanned: null,
+    bottleneck: null,
+    encoderMacs: 0,
     latencyUs:
       latency === undefined
         ? null
