@@ -8,8 +8,9 @@ import { parseArgs } from 'node:util';
 import type { Bench } from './bench.js';
 import { buildBench } from './build.js';
 import { importanceBench } from './importance.js';
+import { trainBench } from './train.js';
 
-const BENCHES: Readonly<Record<string, Bench>> = { importance: importanceBench, build: buildBench };
+const BENCHES: Readonly<Record<string, Bench>> = { importance: importanceBench, build: buildBench, train: trainBench };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
