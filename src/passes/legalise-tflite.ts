@@ -17,9 +17,14 @@ import { countUses, floatConstant, freshIds, withNodes } from './rewrite.js';
 /** Padding that loses against every real value; the quantizer replaces it by the lowest value of the tensor. */
 export const LOWEST_FLOAT32 = -3.4028234663852886e38;
 
+export interface LegaliseOptions {
+  /** Global means stay MEAN: for float files, where its rounding is no matter and every layer is to be found again. */
+  readonly keepMeans?: boolean;
+}
+
 /** @throws IsplitError E_HOOK_UNSUPPORTED naming every node that no TFLite operator expresses */
-export function legaliseTflite(graph: Graph): Graph {
-  const legal = fuseActivation(rewriteNodes(removeIdentity(removeDeadCode(graph))));
+export function legaliseTflite(graph: Graph, options: LegaliseOptions = {}): Graph {
+  const legal = fuseActivation(rewriteNodes(removeIdentity(removeDeadCode(graph)), options));
   checkExpressible(legal);
   return legal;
 }
@@ -63,13 +68,14 @@ class Rewriter {
   }
 }
 
-function rewriteNodes(graph: Graph): Graph {
+function rewriteNodes(graph: Graph, options: LegaliseOptions): Graph {
   const rewriter = new Rewriter(graph);
   const affine = findAffinePairs(graph);
   for (const node of graph.nodes) {
     if (affine.absorbed.has(node)) continue;
     const pair = affine.scaleOf.get(node);
     if (pair) writeAffine(graph, rewriter, node, pair);
+    else if (node.kind === 'mean' && options.keepMeans) rewriter.nodes.push(node);
     else rewriteNode(graph, rewriter, node);
   }
   return withNodes(graph, rewriter.nodes, rewriter.added);

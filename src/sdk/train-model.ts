@@ -143,7 +143,7 @@ export async function trainModel(
     ctx,
   );
 
-  const bytes = writeTflite(legaliseTflite(trained.network), {
+  const bytes = writeTflite(legaliseTflite(trained.network, { keepMeans: true }), {
     description: `${architecture.id}, isplit-edge`,
     classNames,
   });
