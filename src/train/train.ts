@@ -140,6 +140,7 @@ class Training {
     const { validate } = this.#options;
     const values = this.#currentValues();
     const validation = validate ? await validate(unpackValues(this.#places, values)) : null;
+    if (Number.isNaN(validation)) this.#failDiverged('the validation is NaN', state.step, this.#rateAt(state.step - 1));
     const record: EpochRecord = {
       epoch,
       loss: lossSum / this.#source.batchesPerEpoch,
@@ -183,7 +184,7 @@ class Training {
   #checkFinite(): void {
     const { state } = this.#progress;
     for (const vector of [state.parameters, state.firstMoment, state.secondMoment, state.statistics]) {
-      if (!vector.every(Number.isFinite)) {
+      if (!allFinite(vector)) {
         this.#failDiverged('parameters are no longer finite', state.step, this.#rateAt(Math.max(0, state.step - 1)));
       }
     }
@@ -284,6 +285,16 @@ function fingerprintOf(
     hash.update(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength));
   }
   return hash.digest('hex');
+}
+
+/** A plain loop: a callback per value of millions takes longer than a step of a small network. */
+function allFinite(vector: Float32Array): boolean {
+  for (let i = 0; i < vector.length; i++) {
+    const v = vector[i] as number;
+    // NaN for both NaN and infinities.
+    if (v - v !== 0) return false;
+  }
+  return true;
 }
 
 function joinVectors(a: Float32Array, b: Float32Array): Float32Array {

@@ -1,5 +1,9 @@
 import { createHash } from 'node:crypto';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { openStageStore } from '../../../src/artifact/stage-store.js';
 import { type ProgressEvent, throwIfAborted } from '../../../src/core/context.js';
 import { createRandom } from '../../../src/core/random.js';
 import type { Engine } from '../../../src/engines/engine.js';
@@ -180,6 +184,29 @@ describe('train', () => {
     expect(events).toHaveLength(1);
   });
 
+  it('is saved inside an epoch when half a minute has passed', async () => {
+    let now = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
+    try {
+      const source = samples();
+      const slow: BatchSource = {
+        ...source,
+        async *epoch(epoch, from) {
+          for await (const batch of source.epoch(epoch, from)) {
+            now += 11_000;
+            yield batch;
+          }
+        },
+      };
+      const kept = memory();
+      await train(problem(), slow, { ...settings(), epochs: 1, checkpoints: kept }, {});
+      // 12 batches of 11 s: after the third, the sixth, … and at the end of the epoch.
+      expect(kept.saves).toBe(4 + 1);
+    } finally {
+      clock.mockRestore();
+    }
+  });
+
   it('returns the best epoch and stops when patience ends', async () => {
     const scores = [0.5, 0.7, 0.6, 0.7, 0.65, 0.9];
     const seen: TrainedValues[] = [];
@@ -250,6 +277,11 @@ describe('a training that goes wrong', () => {
     expect(bytesOf(resumed)).toBe(await straightRun());
   });
 
+  it('by a validation that is NaN ends with the same error', async () => {
+    const blind = { ...settings(), validate: async () => Number.NaN };
+    await expect(train(problem(), samples(), blind, {})).rejects.toMatchObject({ code: 'E_TRAIN_DIVERGED' });
+  });
+
   it('by a rate that is too high ends with the same error', async () => {
     const wild = { ...settings(), learningRate: 1e30, adam: {} };
     await expect(train(problem(), samples(), wild, {})).rejects.toMatchObject({ code: 'E_TRAIN_DIVERGED' });
@@ -268,6 +300,22 @@ describe('a training that goes wrong', () => {
     });
     const resumed = await train(problem(), samples(), { ...settings(), checkpoints: kept }, {});
     expect(bytesOf(resumed)).toBe(await straightRun());
+  });
+
+  it('by a place that cannot be written says so', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'isplit-train-'));
+    await writeFile(path.join(folder, 'file'), '');
+    const store = openStageStore(path.join(folder, 'file'));
+    const checkpoints: Checkpoints = {
+      load: () => store.loadBytes('training', {}),
+      save: (bytes) => store.saveBytes('training', {}, bytes),
+    };
+    await expect(train(problem(), samples(), { ...settings(), checkpoints }, {})).rejects.toMatchObject({
+      code: 'E_TRAIN_CHECKPOINT',
+      message: expect.stringMatching(/cannot write to .*; there is no earlier one/),
+      context: { savedStep: null },
+    });
+    await rm(folder, { recursive: true });
   });
 
   it('by a checkpoint that is another one, or damaged, starts anew and says so', async () => {
