@@ -10,12 +10,13 @@ export interface ClipRange {
 
 /** Shares of the values that a range may leave out at one end. With one bit, what is best lies near a fifth. */
 const CUT_OFF = [0, 0.0005, 0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.14, 0.18, 0.22, 0.27, 0.33];
+const ROUNDS = 2;
 /** Several bins a code. */
 const FEWEST_BINS = 512;
 const BINS_PER_CODE = 8;
 
 /**
- * Tries pairs of quantiles as the lowest and highest of 2^bits equally spaced codes.
+ * Tries quantiles as the lowest and highest of 2^bits equally spaced codes: symmetric pairs first, then each end by itself.
  * @returns the range of smallest mean squared error; low = high when all values are equal
  */
 export function chooseClipRange(values: Float32Array, bits: WireBits): ClipRange {
@@ -30,13 +31,20 @@ export function chooseClipRange(values: Float32Array, bits: WireBits): ClipRange
   const lows = CUT_OFF.map((share) => histogram.quantile(share));
   const highs = CUT_OFF.map((share) => histogram.quantile(1 - share));
   let best: ClipRange = { low: min, high: max, meanSquaredError: Number.POSITIVE_INFINITY };
-  // From the widest on: of equals the widest is kept.
-  for (const low of new Set(lows)) {
-    for (const high of new Set(highs)) {
-      if (!(high > low)) continue;
-      const meanSquaredError = histogram.quantizationError(low, high, 2 ** bits - 1, best.meanSquaredError);
-      if (meanSquaredError < best.meanSquaredError) best = { low, high, meanSquaredError };
-    }
+  const attempt = (low: number, high: number): void => {
+    if (!(high > low)) return;
+    const meanSquaredError = histogram.quantizationError(low, high, 2 ** bits - 1, best.meanSquaredError);
+    // From the widest on: of equals the widest is kept.
+    if (meanSquaredError < best.meanSquaredError) best = { low, high, meanSquaredError };
+  };
+  lows.forEach((low, i) => {
+    attempt(low, highs[i] as number);
+  });
+  for (let round = 0; round < ROUNDS; round++) {
+    const { high } = best;
+    for (const low of lows) attempt(low, high);
+    const { low } = best;
+    for (const other of highs) attempt(low, other);
   }
   return best;
 }

@@ -6,21 +6,33 @@ import type { BottleneckSpec } from './bottleneck.js';
 import { type ChannelRange, chooseRanges, type LinearCode, projectBlocks, withBestDecoder } from './linear-code.js';
 import { BlockMoments, principalComponents } from './pca.js';
 
-/** Multiplications that the moments of blocks may take: a fraction of a second. */
-const MOMENT_WORK = 2 ** 28;
-const BLOCKS_PER_DIMENSION = 8;
+/** How many blocks moments are taken over. */
+export interface MomentEffort {
+  /** Multiplications that the moments may take. */
+  readonly work: number;
+  /** Blocks for each of a block's values, whatever work that is. */
+  readonly blocksPerDimension: number;
+}
+
+/** A fraction of a second. */
+export const THOROUGH: MomentEffort = { work: 2 ** 28, blocksPerDimension: 8 };
+/** Many cuts, one after the other. */
+export const QUICK: MomentEffort = { work: 2 ** 25, blocksPerDimension: 5 };
+/** More than this change nothing. */
+const MOST_BLOCKS = 65_536;
 /** Blocks on which ranges are chosen. */
 const RANGE_BLOCKS = 8192;
 
 /** Blocks enough for moments of this dimension, within bounds on the work. */
-export function drawMomentBlocks(sample: ActivationSample, stride: number, seed: number): Blocks {
+export function drawMomentBlocks(
+  sample: ActivationSample,
+  stride: number,
+  seed: number,
+  { work, blocksPerDimension }: MomentEffort = THOROUGH,
+): Blocks {
   const { elements } = blockGrid(sample.shape, stride);
-  return drawBlocks(
-    sample,
-    stride,
-    Math.max(BLOCKS_PER_DIMENSION * elements, Math.floor(MOMENT_WORK / elements ** 2)),
-    seed,
-  );
+  const most = Math.max(blocksPerDimension * elements, Math.floor(work / elements ** 2));
+  return drawBlocks(sample, stride, Math.min(most, MOST_BLOCKS), seed);
 }
 
 export function momentsOf(blocks: Blocks): BlockMoments {

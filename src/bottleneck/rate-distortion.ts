@@ -1,12 +1,12 @@
 /** What shapes of a bottleneck would lose and cost on the wire, measured on blocks of activations, before any network runs. */
-import { elementCount, type Shape } from '../ir/graph.js';
+import { elementCount } from '../ir/graph.js';
 import type { ActivationSample, Blocks } from './activations.js';
 import { blockGrid } from './activations.js';
 import { type BottleneckSpec, WIRE_BITS, WIRE_CLAMP, type WireBits } from './bottleneck.js';
 import { mostChannels } from './candidates.js';
 import { type ChannelRange, chooseRanges, codeOfComponents, type LinearCode, projectBlocks } from './linear-code.js';
 import { type BlockMoments, fitPca } from './pca.js';
-import { drawMomentBlocks, momentsOf, thinBlocks } from './projection-weights.js';
+import { drawMomentBlocks, type MomentEffort, momentsOf, THOROUGH, thinBlocks } from './projection-weights.js';
 import { wireShapeOf } from './spec.js';
 
 /** A shape with the code it would start from. */
@@ -30,6 +30,8 @@ export interface ShapeOptions {
   /** Strides whose blocks have more values are only looked at when no smaller one meets the budget. Default 256. */
   readonly largestBlock?: number;
   readonly seed?: number;
+  /** Default THOROUGH. */
+  readonly effort?: MomentEffort;
 }
 
 const STRIDES = [1, 2, 4] as const;
@@ -38,6 +40,8 @@ const LARGEST_BLOCK = 256;
 const LARGEST_BLOCK_EVER = 1024;
 /** Blocks on which codes are counted. */
 const COUNTED_BLOCKS = 4096;
+const FEWEST_COUNTED = 1024;
+const COUNTING_WORK = 2 ** 15;
 /** Channels beyond those that fit at full entropy: codes of the last components are nearly constant. */
 const SPARE = 1.5;
 
@@ -61,15 +65,18 @@ function measureStride(
   sample: ActivationSample,
   stride: number,
   bits: readonly WireBits[],
-  { budgetWireBytes, seed = 0 }: ShapeOptions,
+  { budgetWireBytes, seed = 0, effort = THOROUGH }: ShapeOptions,
 ): MeasuredShape[] {
   const { shape } = sample;
   const widest = Math.max(...bits.map((b) => mostChannels(shape, stride, b, SPARE * budgetWireBytes)));
   if (widest < 1) return [];
-  const blocks = drawMomentBlocks(sample, stride, seed);
+  const blocks = drawMomentBlocks(sample, stride, seed, effort);
   const moments = momentsOf(blocks);
   const pca = fitPca(moments, widest);
-  const counted = thinBlocks(blocks, COUNTED_BLOCKS);
+  const counted = thinBlocks(
+    blocks,
+    Math.max(FEWEST_COUNTED, Math.min(COUNTED_BLOCKS, Math.floor(effort.work / COUNTING_WORK))),
+  );
   const z = projectBlocks(codeOfComponents(pca, widest), counted);
   const places = elementCount(wireShapeOf({ stride, channels: 1 }, shape));
   const found: MeasuredShape[] = [];
@@ -100,7 +107,7 @@ function measureStride(
   return found;
 }
 
-/** Bits a value, of the codes of one channel. */
+/** Bits a value, of the codes of one channel; corrected for what few values underestimate. Source: G. Miller, "Note on the bias of information estimates", 1955. */
 export function codeEntropy(values: Float32Array, { low, gain }: ChannelRange, bits: WireBits): number {
   const steps = 2 ** bits - 1;
   const counts = new Float64Array(steps + 1);
@@ -110,11 +117,11 @@ export function codeEntropy(values: Float32Array, { low, gain }: ChannelRange, b
     counts[code] = (counts[code] as number) + 1;
   }
   let entropy = 0;
-  for (const n of counts) if (n > 0) entropy -= (n / values.length) * Math.log2(n / values.length);
-  return entropy;
-}
-
-/** Bytes of the raw int8 tensor of one sample. */
-export function rawWireBytes(shape: Shape): number {
-  return elementCount(shape);
+  let used = 0;
+  for (const n of counts) {
+    if (n === 0) continue;
+    entropy -= (n / values.length) * Math.log2(n / values.length);
+    used++;
+  }
+  return entropy + (used > 0 ? used - 1 : 0) / (2 * values.length * Math.LN2);
 }
