@@ -1,5 +1,5 @@
 /** Sentences about a build that terminal and HTML report share. */
-import { formatCount } from '../core/units.js';
+import { formatBytes, formatCount, formatDurationUs } from '../core/units.js';
 import type { Evaluation, Interval, PairedDifference, Variant } from '../evaluate/evaluation.js';
 import type { RuntimeResult, VerifyReport } from '../verify/verify-report.js';
 import { plainText } from './phrases.js';
@@ -96,4 +96,19 @@ export function describeAgreement(report: VerifyReport): string {
     return `${names[0]} ran; no other runtime confirms its bytes`;
   }
   return `${names.join(' = ')}: ${formatCount(bytes ?? 0)} of ${formatCount(bytes ?? 0)} bytes equal`;
+}
+
+/** What the split costs besides accuracy, label and words. */
+export function describeCosts(evaluation: Evaluation): [string, string][] {
+  const { headMacs, latencyUs, linkOverheadBytes, wireBytes } = evaluation;
+  const facts: [string, string][] = [];
+  const overhead = linkOverheadBytes === null ? '' : `; the link adds ${formatBytes(linkOverheadBytes)}`;
+  facts.push(['wire', `${describeWireBytes(wireBytes)}${overhead}`]);
+  if (headMacs !== null) facts.push(['head', `${formatCount(headMacs)} MACs on the device`]);
+  if (latencyUs !== null) {
+    const { head, encode, link, tail, total } = latencyUs;
+    const parts = `${formatDurationUs(head)} head + ${formatDurationUs(encode)} encode + ${formatDurationUs(link)} link + ${formatDurationUs(tail)} tail`;
+    facts.push(['time', `${parts} = ${formatDurationUs(total)} (estimate)`]);
+  }
+  return facts;
 }

@@ -6,6 +6,7 @@ import { CUT_INPUT, CUT_OUTPUT, type HeadSize, type SplitPlan } from '../plan/sp
 import type { QuantizationReport } from '../quantize/quantized-model.js';
 import type { VerifyReport } from '../verify/verify-report.js';
 import { drawAnalysisSections } from './analysis-report.js';
+import { drawBaselines } from './baseline-section.js';
 import { chartAccuracy, chartQuantization, chartSizes } from './build-charts.js';
 import { describeAgreement, describeDifference, describeEvaluationData, formatAccuracy } from './build-phrases.js';
 import {
@@ -44,6 +45,7 @@ export async function renderBuildReport(input: BuildReportInput): Promise<string
   const sections = [
     drawSummary(input),
     await drawAccuracy(input.evaluation),
+    input.evaluation ? await drawBaselines(input.evaluation) : NOTHING,
     await drawSizes(input),
     await drawQuantization(input.quantization),
     drawRuntimes(input.verify),
@@ -115,7 +117,8 @@ function drawSummary(input: BuildReportInput): Markup {
 ${rows}</dl>`;
 }
 
-async function drawAccuracy(evaluation: Evaluation | null): Promise<Markup> {
+/** What every variant gives; nothing without an evaluation. */
+export async function drawAccuracy(evaluation: Evaluation | null): Promise<Markup> {
   if (!evaluation) return NOTHING;
   const svg = await renderChart(chartAccuracy(evaluation), 'Accuracy of each variant with its interval');
   const difference = evaluation.difference ? `${describeDifference(evaluation.difference)}.` : '';

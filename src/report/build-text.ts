@@ -3,9 +3,11 @@ import { formatCount } from '../core/units.js';
 import type { Evaluation } from '../evaluate/evaluation.js';
 import { VARIANTS } from '../evaluate/tally.js';
 import type { RuntimeResult, VerifyReport } from '../verify/verify-report.js';
+import { renderBaselinesText } from './baseline-text.js';
 import {
   agreesFully,
   describeAgreement,
+  describeCosts,
   describeDeviation,
   describeDifference,
   describeEvaluationData,
@@ -51,12 +53,16 @@ export function renderAccuracyText(
 /** The result of `evaluate`. */
 export function renderEvaluationText(evaluation: Evaluation, width: number): string {
   const blocks = [renderAccuracyText(evaluation, width)];
+  const costs = describeCosts(evaluation).map(([label, text]) => labelled(label, text, width, LABEL).join('\n'));
+  blocks.push(costs.join('\n'));
   blocks.push(drawClasses(evaluation).join('\n'));
   const confusions = listConfusions(evaluation).slice(0, CONFUSIONS_LISTED);
   if (confusions.length > 0) {
     const text = confusions.map((c) => `${c.label} → ${c.predicted} ${formatCount(c.count)}`).join(', ');
     blocks.push(labelled('confused', text, width, LABEL).join('\n'));
   }
+  const baselines = renderBaselinesText(evaluation, width);
+  if (baselines !== '') blocks.push(baselines);
   return blocks.join('\n\n');
 }
 

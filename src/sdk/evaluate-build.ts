@@ -11,10 +11,14 @@ import { type DatasetOptions, openDataset } from '../data/open-dataset.js';
 import { createEngine, type EngineChoice } from '../engines/index.js';
 import { type OnnxFile, openOnnxFile } from '../engines/onnx-file.js';
 import { type EvaluatedSplit, evaluateSplit, type SplitUnderTest } from '../evaluate/evaluate-split.js';
-import type { Evaluation, Prediction } from '../evaluate/evaluation.js';
+import type { Evaluation, Prediction, SplitCosts } from '../evaluate/evaluation.js';
 import { formatPredictions } from '../evaluate/predictions-csv.js';
+import { measureSplitCosts } from '../evaluate/split-costs.js';
+import { addBaselines } from '../evaluate/verdict.js';
 import { splitWire } from '../evaluate/wire-values.js';
-import type { Graph } from '../ir/graph.js';
+import { elementCount, type Graph } from '../ir/graph.js';
+import { CUT_INPUT, CUT_OUTPUT } from '../plan/split-plan.js';
+import { type BaselineOptions, deployedOn, measureBuildBaselines } from './evaluate-baselines.js';
 import { openModel } from './open-model.js';
 
 export const HEAD_FILE = 'head.tflite';
@@ -31,10 +35,13 @@ export interface EvaluateBuildOptions extends Omit<DatasetOptions, 'classCount' 
   readonly modelHint?: string | undefined;
   readonly engine?: EngineChoice | undefined;
   readonly threads?: number | undefined;
+  /** Measure simpler ideas on the same samples too. */
+  readonly baselines?: BaselineOptions | undefined;
 }
 
 /**
- * The job of `isplit-edge evaluate`: a built folder on labelled test samples, next to the float model where that can be found.
+ * The job of `isplit-edge evaluate`: a built folder on labelled test samples, next to the float model where that can be found, and next
+ * to simpler ideas where that is asked for.
  * @throws IsplitError E_FOLDER_*, E_MANIFEST_INVALID, E_MODEL_MISMATCH, E_DATA_*, and what evaluateSplit throws
  */
 export async function evaluateBuild(
@@ -58,9 +65,45 @@ export async function evaluateBuild(
     const result = await evaluateSplit(split, dataset, { engine, ...threads }, ctx);
     const overlap = await findCalibrationOverlap(built, options.testData, result.evaluation);
     if (overlap) ctx.onWarning?.(`${overlap}: accuracy on them says little about new ones`);
-    return result;
+    const evaluation = { ...result.evaluation, ...(await measureCosts(built, split, result.evaluation, full, ctx)) };
+    if (!options.baselines) return { ...result, evaluation };
+    const { testData: testPath, seed } = options;
+    const inputs = { built, full, test: dataset, testPath, result, engine, ...threads, seed };
+    const curves = await measureBuildBaselines(inputs, options.baselines, ctx);
+    return { ...result, evaluation: addBaselines(evaluation, curves) };
   } finally {
     await tail.dispose();
+  }
+}
+
+/** Work, times and overhead for the payloads that were just sent. */
+async function measureCosts(
+  built: BuiltFolder,
+  { head, wire }: SplitUnderTest,
+  { wireBytes }: Evaluation,
+  full: Graph | undefined,
+  ctx: RunContext,
+): Promise<SplitCosts> {
+  const { cut } = built.manifest;
+  return measureSplitCosts(
+    {
+      head,
+      tail: cut === CUT_OUTPUT ? undefined : await findTail(built, full, ctx),
+      wireElements: wire.reduce((sum, { shape }) => sum + elementCount(shape), 0),
+      payloadBytes: wireBytes.mean,
+    },
+    deployedOn(built, ctx),
+  );
+}
+
+/** The gateway's part as a graph: the file's, as far as the reader knows its operators. */
+async function findTail(built: BuiltFolder, full: Graph | undefined, ctx: RunContext): Promise<Graph | undefined> {
+  if (built.manifest.cut === CUT_INPUT && full) return full;
+  try {
+    return await readGraph(built, TAIL_FILE, ctx);
+  } catch (error) {
+    if (!(error instanceof IsplitError) || error.code === 'E_INTERRUPTED') throw error;
+    return undefined;
   }
 }
 
@@ -126,7 +169,7 @@ export async function readGraph(built: BuiltFolder, name: string, ctx: RunContex
 
 /** Test data with the classes and the preprocessing of the build. Of a set that comes divided the test part is taken. */
 function openTestData(manifest: ArtifactManifest, options: EvaluateBuildOptions, ctx: RunContext): Promise<Dataset> {
-  const { testData, model, modelHint, engine, threads, ...rest } = options;
+  const { testData, model, modelHint, engine, threads, baselines, ...rest } = options;
   return openDataset(
     testData,
     { part: 'test', ...rest, classCount: manifest.classes.length, classNames: manifest.classes },
