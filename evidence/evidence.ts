@@ -4,6 +4,9 @@ export interface Evidence {
   readonly summary: string;
   /** Why it cannot run here, or undefined. */
   missing?(): string | undefined;
-  /** @returns what is stored as docs/evidence/<name>.json: no dates, no paths of the machine */
-  run(report: (line: string) => void): Promise<object>;
+  /**
+   * @param chosen parts to measure again, of evidence that has parts; none = all
+   * @returns what is stored as docs/evidence/<name>.json: no dates, no paths of the machine
+   */
+  run(report: (line: string) => void, chosen?: readonly string[]): Promise<object>;
 }

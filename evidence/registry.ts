@@ -17,6 +17,7 @@ export const EVIDENCE: Readonly<Record<string, () => Promise<Evidence>>> = {
   runtimes: async () => (await import('./runtimes.js')).runtimes,
   'sample-count': async () => (await import('./sample-count.js')).sampleCount,
   tails: async () => (await import('./tails.js')).tails,
+  'trained-networks': async () => (await import('./trained-networks.js')).trainedNetworks,
   'two-links': async () => (await import('./two-links.js')).twoLinks,
   'vgg16-memory': async () => (await import('./vgg16-memory.js')).vgg16Memory,
 };

@@ -1,4 +1,7 @@
-/** `npm run evidence -- list | NAME…`: makes a figure that docs quote and stores it as docs/evidence/<name>.json. */
+/**
+ * `npm run evidence -- list | NAME…`: makes a figure that docs quote and stores it as docs/evidence/<name>.json. Words after a name that
+ * are no evidence themselves choose parts of it: `trained-networks vgg16-notmnist`.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,10 +16,16 @@ if (names.length === 0 || names.includes('list')) {
     process.stdout.write(`${name.padEnd(22)} ${summary}\n`);
   }
 } else {
-  for (const name of names) process.exitCode = Math.max(Number(process.exitCode ?? 0), await produce(name));
+  const isPart = (word: string, at: number): boolean => at > 0 && !(word in EVIDENCE);
+  for (const [at, name] of names.entries()) {
+    if (isPart(name, at)) continue;
+    const next = names.findIndex((word, i) => i > at && !isPart(word, i));
+    const chosen = names.slice(at + 1, next < 0 ? undefined : next);
+    process.exitCode = Math.max(Number(process.exitCode ?? 0), await produce(name, chosen));
+  }
 }
 
-async function produce(name: string): Promise<number> {
+async function produce(name: string, chosen: readonly string[]): Promise<number> {
   const load = EVIDENCE[name];
   if (!load) {
     process.stderr.write(`there is no evidence "${name}"; npm run evidence -- list\n`);
@@ -28,7 +37,11 @@ async function produce(name: string): Promise<number> {
     process.stderr.write(`${name}: ${missing}\n`);
     return 6;
   }
-  const result = await evidence.run((line) => process.stderr.write(`${name}: ${line}\n`));
+  if (chosen.length > 0 && evidence.run.length < 2) {
+    process.stderr.write(`${name} has no parts to choose: ${chosen.join(', ')}\n`);
+    return 2;
+  }
+  const result = await evidence.run((line) => process.stderr.write(`${name}: ${line}\n`), chosen);
   mkdirSync(folder, { recursive: true });
   const file = path.join(folder, `${name}.json`);
   writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
