@@ -2,6 +2,7 @@
 
 export { openStageStore, type StageStore } from './artifact/stage-store.js';
 export { checkOutputFile, checkWritable } from './artifact/write-files.js';
+export { RECIPES, type RecipeName } from './bottleneck/train-recipe.js';
 export type { RunContext } from './core/context.js';
 export { IsplitError } from './core/errors.js';
 export type { DatasetOptions } from './data/open-dataset.js';
@@ -29,7 +30,13 @@ export {
   buildModel,
   defaultBuildFolder,
 } from './sdk/build-model.js';
-export { type EvaluateBuildOptions, evaluateBuild, writePredictions } from './sdk/evaluate-build.js';
+export type { BaselineOptions } from './sdk/evaluate-baselines.js';
+export {
+  type EvaluateBuildOptions,
+  evaluateBuild,
+  writeEvaluationReport,
+  writePredictions,
+} from './sdk/evaluate-build.js';
 export { type Inspection, inspectModel } from './sdk/inspect-model.js';
 export { choosePreprocess, demoPaths, type OpenedModel, type OpenModelOptions, openModel } from './sdk/open-model.js';
 export { type RunFileOptions, type RunSummary, type RunTensor, runFile } from './sdk/run-file.js';

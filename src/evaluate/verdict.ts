@@ -20,7 +20,7 @@ export function writeVerdict(evaluation: Evaluation, baselines: readonly Baselin
     ...catchUp(baselines, accuracy.splitInt8, wireBytes.mean),
     ...judgeRaw(baselines),
     ...judgeOnDevice(baselines),
-    ...judgeGateway(baselines),
+    ...judgeGateway(baselines, wireBytes.mean),
   ];
   return sentences.filter((sentence) => sentence !== '').join(' ');
 }
@@ -55,14 +55,14 @@ function rivalsAt(baselines: readonly BaselineCurve[], ownBytes: number): Rival[
 }
 
 function judgePictures(rivals: readonly Rival[]): string {
-  const parts = rivals.map(({ name, practical, difference }) => {
-    const remark = practical ? '' : ', which has no encoder for microcontrollers';
+  const parts = rivals.map(({ name: plain, practical, difference }) => {
+    const name = practical ? plain : `${plain} (no encoder for microcontrollers)`;
     if (difference === null) return `the split wins over ${name}, which does not exist at so few bytes`;
     const points = `${difference.value > 0 ? '+' : ''}${(100 * difference.value).toFixed(1)} points`;
     const side = sideOf(difference);
-    if (side > 0) return `the split wins over ${name} (${points})${remark}`;
-    if (side < 0) return `${name} wins over the split (${points} for the split)${remark}`;
-    return `between the split and ${name} these samples show no difference (${points})${remark}`;
+    if (side > 0) return `the split wins over ${name}, ${points}`;
+    if (side < 0) return `${name} wins over the split, ${points} for the split`;
+    return `these samples show no difference between the split and ${name}, ${points}`;
   });
   return capitalise(parts.join('; ')) + (parts.length > 0 ? '.' : '');
 }
@@ -80,16 +80,17 @@ function catchUp(baselines: readonly BaselineCurve[], accuracy: number, ownBytes
     .flatMap((curve) => curve.points)
     .filter((point) => point.exists && point.accuracy !== null && point.bytesMean !== null)
     .sort((a, b) => (a.bytesMean as number) - (b.bytesMean as number));
-  const above = points.filter((point) => (point.bytesMean as number) > ownBytes);
-  if (above.length === 0) return [];
   const first = points.find((point) => (point.accuracy as number) >= accuracy);
-  if (!first) {
-    const most = points.at(-1)?.bytesMean as number;
-    return [`JPEG does not reach ${percent(accuracy)} with ${bytes(most)} either, the most that was tried.`];
+  if (first) {
+    const needs = first.bytesMean as number;
+    return [
+      `JPEG reaches ${percent(first.accuracy as number)} with ${bytes(needs)}${needs < ownBytes ? ', fewer than the split sends' : ''}.`,
+    ];
   }
-  const needs = first.bytesMean as number;
-  if (needs <= ownBytes) return [];
-  return [`JPEG reaches ${percent(first.accuracy as number)} with ${bytes(needs)}.`];
+  const most = points.at(-1)?.bytesMean ?? 0;
+  return most > ownBytes
+    ? [`JPEG does not reach ${percent(accuracy)} with ${bytes(most)} either, the most that was tried.`]
+    : [];
 }
 
 function judgeRaw(baselines: readonly BaselineCurve[]): string[] {
@@ -125,10 +126,13 @@ function whenOnDeviceWins({ deviceLatencyUs, difference }: BaselinePoint): strin
   return `it wins ${where}`;
 }
 
-function judgeGateway(baselines: readonly BaselineCurve[]): string[] {
+function judgeGateway(baselines: readonly BaselineCurve[], ownBytes: number): string[] {
   const point = baselines.find(({ id }) => id === 'on-gateway')?.points[0];
   if (point?.accuracy == null || point.bytesMean === null) return [];
-  return [`The picture as it is takes ${bytes(point.bytesMean)} for ${percent(point.accuracy)}.`];
+  const takes = `The picture as it is takes ${bytes(point.bytesMean)} for ${percent(point.accuracy)}`;
+  const noWorse = point.difference === null || sideOf(point.difference) <= 0;
+  if (point.bytesMean > ownBytes || !noWorse) return [`${takes}.`];
+  return [`${takes}: not more bytes than the split's, so as far as the link goes sending it wins.`];
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;

@@ -35,10 +35,10 @@ export function describeShare(share: number | null): string {
   return share === null ? '–' : `${(100 * share).toFixed(1)} %`;
 }
 
-/** `784 B: 92.5 %`, `nothing sent: 91.9 %, does not fit the board`. */
+/** `784 B, 92.5 %`, `nothing sent, 91.9 %, does not fit the board`. */
 export function describeSingle({ accuracy, bytesMean, deviceLatencyUs, fits, setting }: BaselinePoint): string {
   const parts = [
-    `${bytesMean === 0 ? 'nothing sent' : `${formatCount(Math.round(bytesMean ?? 0))} B`}: ${describeShare(accuracy)}`,
+    `${bytesMean === 0 ? 'nothing sent' : `${formatCount(Math.round(bytesMean ?? 0))} B`}, ${describeShare(accuracy)}`,
     plainText(setting),
     ...(fits === null ? [] : [fits ? 'fits the board' : 'does not fit the board']),
     ...(deviceLatencyUs === null ? [] : [`about ${formatDurationUs(deviceLatencyUs)} on the device (estimate)`]),

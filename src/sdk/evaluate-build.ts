@@ -18,6 +18,7 @@ import { addBaselines } from '../evaluate/verdict.js';
 import { splitWire } from '../evaluate/wire-values.js';
 import { elementCount, type Graph } from '../ir/graph.js';
 import { CUT_INPUT, CUT_OUTPUT } from '../plan/split-plan.js';
+import { renderEvaluationReport } from '../report/evaluation-report.js';
 import { type BaselineOptions, deployedOn, measureBuildBaselines } from './evaluate-baselines.js';
 import { openModel } from './open-model.js';
 
@@ -216,5 +217,12 @@ export async function writePredictions(file: string, predictions: readonly Predi
   const [written] = await writeFilesAtomically(path.dirname(file), {
     [path.basename(file)]: formatPredictions(predictions),
   });
+  return written as string;
+}
+
+/** Writes the report; the file appears whole or not at all. @param folder whose base name is the title @returns its path @throws IsplitError E_WRITE */
+export async function writeEvaluationReport(file: string, folder: string, evaluation: Evaluation): Promise<string> {
+  const page = await renderEvaluationReport(path.basename(path.resolve(folder)), evaluation);
+  const [written] = await writeFilesAtomically(path.dirname(file), { [path.basename(file)]: page });
   return written as string;
 }

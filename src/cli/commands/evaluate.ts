@@ -1,8 +1,17 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import { Problems } from '../../core/errors.js';
+import { parseBytes } from '../../core/units.js';
 import { renderEvaluationText } from '../../report/build-text.js';
-import { checkOutputFile, checkWritable, ENGINE_CHOICES, evaluateBuild, writePredictions } from '../../sdk.js';
+import {
+  type BaselineOptions,
+  checkOutputFile,
+  checkWritable,
+  ENGINE_CHOICES,
+  evaluateBuild,
+  writeEvaluationReport,
+  writePredictions,
+} from '../../sdk.js';
 import { defineCommand, runAction } from '../command.js';
 import { type RawOptions, readOptions } from '../data-options.js';
 import { defaultFolder } from '../default-folder.js';
@@ -11,11 +20,12 @@ import { readProjectFile } from '../project-file.js';
 export function evaluateCommand(): Command {
   const command = defineCommand(
     'evaluate',
-    'accuracy of what build left: full float network, float split, and the int8 split exactly as on the device',
+    'accuracy of what build left: full float network, float split, the int8 split exactly as on the device, and simpler ideas',
     [
       'evaluate build/vgg-like-esp32-s3 --test-data fashion/',
       'evaluate build/ic_resnet8-coral --test-data test_batch.bin --model ic_resnet8.h5 --json',
       'evaluate build/vgg-like-esp32-s3 --test-data fashion/ --samples 500 --predictions predictions.csv',
+      'evaluate build/vgg-like-esp32-s3 --test-data fashion/ --baselines --rates 450,225 --report evaluation.html',
     ],
   );
   command
@@ -23,6 +33,20 @@ export function evaluateCommand(): Command {
     .option('--test-data <path>', 'labelled samples that no choice was made on (of a divided set its test part)')
     .option('--model <file>', 'the float model that was built; default: where build found it')
     .option('--predictions <file>', 'write one line a sample: labels and the class each variant gives')
+    .option('--report <file>', 'write an HTML report')
+    .option(
+      '--baselines',
+      'measure simpler ideas on the same samples: JPEG, WebP, raw values, all on the device, all on the gateway',
+    )
+    .option('--rates <list>', "payload bytes of the baselines beside the split's own (default 900,450,225,110)")
+    .option(
+      '--fine-tune',
+      'baselines also with the classifier trained further on pictures as they arrive, for each codec and rate',
+    )
+    .option(
+      '--data <path>',
+      'samples that settings of baselines are chosen on (default: where those of the calibration came from)',
+    )
     .option('--part <name>', 'of a set that comes divided: train, validation or test (default)')
     .option('--labels <path>', 'labels beside the data: one a line, CSV, npy or IDX')
     .option('--label-map <file>', 'when the data numbers its classes differently from the model')
@@ -47,10 +71,13 @@ export function evaluateCommand(): Command {
       );
       const { part, labels, labelMap, recordShape, samples, classes, seed, engine, threads } = options.analyze;
       const { folder, testData } = readPaths(dir ?? defaultFolder(project), options.testData);
-      const predictionsFile = typeof raw.predictions === 'string' ? raw.predictions : undefined;
-      if (predictionsFile !== undefined) {
-        await checkOutputFile(predictionsFile);
-        await checkWritable(path.dirname(predictionsFile));
+      const baselines = readBaselines(raw);
+      const fileOf = (value: RawOptions[string]): string | undefined => (typeof value === 'string' ? value : undefined);
+      const [predictionsFile, reportFile] = [fileOf(raw.predictions), fileOf(raw.report)];
+      for (const file of [predictionsFile, reportFile]) {
+        if (file === undefined) continue;
+        await checkOutputFile(file);
+        await checkWritable(path.dirname(file));
       }
       const { evaluation, predictions } = await evaluateBuild(
         folder,
@@ -67,17 +94,54 @@ export function evaluateCommand(): Command {
           seed,
           engine,
           threads,
+          baselines,
         },
         ctx,
       );
-      const wrote = predictionsFile && (await writePredictions(predictionsFile, predictions));
-      terminal.result(
-        evaluation,
-        () => `${renderEvaluationText(evaluation, terminal.width)}${wrote ? `\n\nwrote     ${wrote}` : ''}`,
+      const wrote = [
+        ...(predictionsFile === undefined ? [] : [await writePredictions(predictionsFile, predictions)]),
+        ...(reportFile === undefined ? [] : [await writeEvaluationReport(reportFile, folder, evaluation)]),
+      ];
+      terminal.result(evaluation, () =>
+        [
+          renderEvaluationText(evaluation, terminal.width),
+          ...(wrote.length > 0 ? [wrote.map((file) => `wrote     ${file}`).join('\n')] : []),
+        ].join('\n\n'),
       );
       return 0;
     }),
   );
+}
+
+/** undefined without --baselines. @throws IsplitError E_USAGE */
+function readBaselines(raw: RawOptions): BaselineOptions | undefined {
+  const problems = new Problems();
+  if (raw.baselines !== true) {
+    for (const name of ['rates', 'fineTune', 'data'] as const) {
+      const option = { rates: '--rates', fineTune: '--fine-tune', data: '--data' }[name];
+      if (raw[name] !== undefined) {
+        problems.add(
+          'E_USAGE',
+          `${option} says something of baselines, which are not measured`,
+          {},
+          'Add --baselines.',
+        );
+      }
+    }
+    problems.throwIfAny();
+    return undefined;
+  }
+  const rates = typeof raw.rates === 'string' ? raw.rates.split(',').map((text) => parseBytes(text.trim())) : undefined;
+  if (rates?.some((bytes) => bytes < 1)) {
+    problems.add(
+      'E_USAGE',
+      `--rates ${raw.rates as string} holds a rate below 1 B`,
+      {},
+      'Rates are payload bytes, comma-separated.',
+    );
+  }
+  problems.throwIfAny();
+  return { rates, fineTune: raw.fineTune === true, data: typeof raw.data === 'string' ? raw.data : undefined };
 }
 
 /** Everything that is missing at once. */
