@@ -54,6 +54,7 @@ export class OnnxGraphSink {
   readonly values = new Map<string, string>();
   readonly #graph: Graph;
   readonly #int64s = new Map<string, string>();
+  readonly #floats = new Map<string, string>();
   readonly #taken = new Set<string>();
   #next = 0;
 
@@ -95,6 +96,13 @@ export class OnnxGraphSink {
     const name = this.fresh('c');
     const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     this.initializers.push({ name, dataType: FLOAT, dims: [...dims], rawData: raw });
+    return name;
+  }
+
+  sharedFloats(dims: Shape, data: Float32Array): string {
+    const key = `${dims}:${data.join()}`;
+    const name = this.#floats.get(key) ?? this.floats(dims, data);
+    this.#floats.set(key, name);
     return name;
   }
 
@@ -166,6 +174,10 @@ export class NodeEmitter extends NodeOperands implements OnnxEmitter {
 
   floats(dims: Shape, data: Float32Array): string {
     return this.#sink.floats(dims, data);
+  }
+
+  sharedFloats(dims: Shape, data: Float32Array): string {
+    return this.#sink.sharedFloats(dims, data);
   }
 
   int64s(values: readonly number[]): string {

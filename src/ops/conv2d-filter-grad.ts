@@ -2,6 +2,7 @@ import type * as tfjs from '@tensorflow/tfjs-core';
 import { dims4, requireInputs, requireRank } from './checks.js';
 import { GRADIENT_ONLY, type OpDef, type RefTensor, unsupported } from './op-def.js';
 import { type ConvAttrs, checkConv } from './window.js';
+import { planWinograd, winogradFilterGradToOnnx } from './winograd.js';
 
 export interface Conv2dFilterGradAttrs extends ConvAttrs {
   readonly kernelSize: readonly [number, number];
@@ -64,6 +65,8 @@ export const conv2dFilterGrad: OpDef<Conv2dFilterGradAttrs> = {
     const [, oh, ow, o] = dims4(e.inputType(1));
     const [kh, kw] = attrs.kernelSize;
     const [top, bottom, left, right] = attrs.pads;
+    const plan = planWinograd(attrs, [kh, kw], dims4(e.inputType(0)), dims4(e.inputType(1)));
+    if (plan) return [winogradFilterGradToOnnx(e, plan, e.input(0), e.input(1))];
     const positions = n * oh * ow;
     // One matrix product per kernel position over strided slices: far faster than a dilated Conv.
     const padded = attrs.pads.some((p) => p > 0)

@@ -11,6 +11,7 @@ import {
   rotateToOnnx,
   windowOutput,
 } from './window.js';
+import { planWinograd, winogradToOnnx } from './winograd.js';
 
 export interface Conv2dInputGradAttrs extends ConvAttrs {
   /** Height and width of the convolution's input. */
@@ -97,6 +98,11 @@ export const conv2dInputGrad: OpDef<Conv2dInputGradAttrs> = {
       dilations: { ints: attrs.dilations },
     };
     const mirrored = mirrorPads(attrs, [kh, kw]);
+    const adjoint = { ...attrs, pads: mirrored };
+    const plan = e.constant(1)
+      ? undefined
+      : planWinograd(adjoint, [kh, kw], dims4(e.inputType(0)), dims4(e.outputType(0)));
+    if (plan) return [winogradToOnnx(e, plan, e.input(0), e.input(1), { adjoint: true })];
     // A stride-1 gradient is a convolution with the rotated filter: faster than ConvTranspose, even if the filter is rotated every time.
     if (attrs.strides.every((s) => s === 1) && mirrored.every((p) => p >= 0)) {
       const exchanged = e.add('Transpose', [rotateToOnnx(e, e.input(1), [kh, kw])], { perm: { ints: [1, 0, 2, 3] } });

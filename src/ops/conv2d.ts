@@ -8,6 +8,7 @@ import { activationToTfGraph, constantFloats, convolutionToTfGraph, firstAxisLas
 import { decodeConvolution } from './tflite-convolution.js';
 import { computedType, convolutionInputs, convolutionOptions } from './tflite-encode.js';
 import { type ConvAttrs, checkConv, classifyPads, onnxPads, windowOutput } from './window.js';
+import { planWinograd, winogradToOnnx } from './winograd.js';
 
 export interface Conv2dAttrs extends ConvAttrs, Fusable {}
 
@@ -89,6 +90,14 @@ export const conv2d: OpDef<Conv2dAttrs> = {
 
   toOnnx(e, attrs) {
     const [, kh, kw] = dims4(e.inputType(1));
+    const bias = e.inputCount > 2 ? { bias: e.input(2) } : {};
+    const plan = e.constant(1)
+      ? undefined
+      : planWinograd(attrs, [kh, kw], dims4(e.inputType(0)), dims4(e.outputType(0)));
+    if (plan) {
+      const y = winogradToOnnx(e, plan, e.input(0), e.input(1), bias);
+      return [activationToOnnx(e, y, attrs.activation)];
+    }
     const inputs = [e.input(0), e.input(1)];
     if (e.inputCount > 2) inputs.push(e.input(2));
     const y = e.add('Conv', inputs, {

@@ -74,6 +74,8 @@ export interface OnnxEmitter {
   ): string[];
   /** Float32 initializer, dims and data as ONNX wants them. */
   floats(dims: Shape, data: Float32Array): string;
+  /** The same, one initializer for equal values: onnxruntime then sees that equal nodes are equal and computes them once. For small data. */
+  sharedFloats(dims: Shape, data: Float32Array): string;
   /** Int64 initializer of rank 1 (shapes, axes, pads). */
   int64s(values: readonly number[]): string;
   /** Physical axis of a graph axis of a tensor of this rank. Negative axes are allowed. */
