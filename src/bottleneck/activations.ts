@@ -1,11 +1,16 @@
 /** Activations at a cut, and the blocks of them that lie behind one place on the wire. */
+
+import { appendGradients } from '../autodiff/gradients.js';
 import { type RunContext, throwIfAborted } from '../core/context.js';
-import { fail } from '../core/errors.js';
-import { createRandom } from '../core/random.js';
+import { fail, IsplitError } from '../core/errors.js';
+import { createRandom, type Random } from '../core/random.js';
 import type { Engine } from '../engines/engine.js';
+import { GraphBuilder } from '../ir/builder.js';
 import { elementCount, type Graph, type Shape, tensorOf } from '../ir/graph.js';
 import { partitionGraph } from '../ir/partition.js';
+import { SHAPES } from '../ops/index.js';
 import { resolvePads } from '../ops/window.js';
+import { findLogits, type Logits } from '../passes/logits.js';
 import { removeDeadCode } from '../passes/remove-dead-code.js';
 import { setBatch } from '../passes/set-batch.js';
 
@@ -15,6 +20,11 @@ export interface ActivationSample {
   readonly shape: Shape;
   readonly count: number;
   readonly values: Float32Array;
+  /**
+   * As `values`: gradient of a random direction of the logits with respect to each value. Their second moments say which errors at
+   * the cut move the result and which do not.
+   */
+  readonly gradients?: Float32Array;
 }
 
 /** float32 network inputs, one after the other. */
@@ -28,17 +38,19 @@ export interface CollectOptions {
   readonly threads?: number;
   /** Samples to take at most. Default 256. */
   readonly most?: number;
+  /** Of the random directions. Default 0. */
+  readonly seed?: number;
 }
 
 const MOST_SAMPLES = 256;
-/** float32 values kept: 128 MB. */
-const MOST_VALUES = 2 ** 25;
+/** Activations kept, 64 MB, and as much of gradients. */
+const MOST_VALUES = 2 ** 24;
 const BATCH_VALUES = 2 ** 24;
 const LARGEST_BATCH = 32;
 
 /**
  * Runs the head over samples and keeps what arrives at the cut.
- * @returns the first `most` samples, fewer where their activations would take more than 128 MB
+ * @returns the first `most` samples, fewer where their activations would take more than 64 MB; with gradients when the network ends in class scores
  * @throws IsplitError E_DATA_EMPTY, E_NOT_FINITE, E_CUT_UNKNOWN, E_ENGINE, E_INTERRUPTED
  */
 export async function collectActivations(
@@ -65,28 +77,33 @@ export async function collectTaps(
   options: CollectOptions,
   ctx: RunContext = {},
 ): Promise<ReadonlyMap<string, ActivationSample>> {
-  const { most = MOST_SAMPLES, engine, threads } = options;
-  const graph = removeDeadCode({ ...network, outputs: [...taps] });
-  const input = graph.inputs[0] as string;
-  const inputElements = elementCount(tensorOf(graph, input).shape);
-  const activations = graph.nodes.reduce(
-    (n, node) => n + elementCount(tensorOf(graph, node.outputs[0] as string).shape),
-    0,
-  );
-  const batch = Math.max(1, Math.min(LARGEST_BATCH, most, Math.floor(BATCH_VALUES / activations)));
+  const { most = MOST_SAMPLES, engine, threads, seed = 0 } = options;
+  const batch = chooseBatch(network, most);
+  const plan = buildTapGraph(network, taps, batch);
+  const { graph, input } = plan;
+  const inputElements = elementCount(tensorOf(graph, input).shape) / batch;
   const collected = taps.map((id) => {
-    const shape = tensorOf(graph, id).shape.slice(1);
-    return { id, shape, elements: elementCount(shape), values: new Float32Array(most * elementCount(shape)) };
+    const shape = tensorOf(network, id).shape.slice(1);
+    const elements = elementCount(shape);
+    const gradient = plan.gradients.get(id);
+    const room = (): Float32Array => new Float32Array(most * elements);
+    return { id, shape, elements, values: room(), gradient, gradients: gradient === undefined ? undefined : room() };
   });
-  const compiled = await engine.compile(setBatch(graph, batch), threads === undefined ? {} : { threads });
+  const random = createRandom(seed);
+  const compiled = await engine.compile(graph, threads === undefined ? {} : { threads });
   let count = 0;
   let filled = 0;
   const inputs = new Float32Array(batch * inputElements);
   const flush = async (): Promise<void> => {
     throwIfAborted(ctx);
-    const out = await compiled.run({ [input]: inputs });
-    for (const { id, elements, values } of collected) {
+    const { direction } = plan;
+    const feeds = direction ? { [direction.id]: drawDirections(random, batch, direction.width) } : {};
+    const out = await compiled.run({ [input]: inputs, ...feeds });
+    for (const { id, elements, values, gradient, gradients } of collected) {
       values.set((out[id] as Float32Array).subarray(0, filled * elements), count * elements);
+      if (gradient !== undefined) {
+        gradients?.set((out[gradient] as Float32Array).subarray(0, filled * elements), count * elements);
+      }
     }
     count += filled;
     filled = 0;
@@ -107,14 +124,77 @@ export async function collectTaps(
     fail('E_DATA_EMPTY', 'there are no samples to fit a bottleneck to', { taps }, 'Check --data and --samples.');
   }
   return new Map(
-    collected.map(({ id, shape, elements, values }) => {
+    collected.map(({ id, shape, elements, values, gradients }) => {
       const kept = values.subarray(0, count * elements);
-      if (!kept.every((v) => Number.isFinite(v))) {
+      const slopes = gradients?.subarray(0, count * elements);
+      const finite = (v: number): boolean => Number.isFinite(v);
+      if (!kept.every(finite)) {
         fail('E_NOT_FINITE', `"${id}" has values that are not finite`, { id }, 'Check the weights and --input-range.');
       }
-      return [id, { shape, count, values: kept }];
+      return [id, { shape, count, values: kept, ...(slopes?.every(finite) ? { gradients: slopes } : {}) }];
     }),
   );
+}
+
+function chooseBatch(network: Graph, most: number): number {
+  const values = network.nodes.reduce(
+    (n, { outputs }) => n + elementCount(tensorOf(network, outputs[0] as string).shape),
+    0,
+  );
+  return Math.max(1, Math.min(LARGEST_BATCH, most, Math.floor(BATCH_VALUES / values)));
+}
+
+interface TapGraph {
+  readonly graph: Graph;
+  readonly input: string;
+  /** Input that takes a direction of the logits; undefined when the network has none. */
+  readonly direction: { readonly id: string; readonly width: number } | undefined;
+  /** Tensor by tap; one that the logits do not depend on is absent. */
+  readonly gradients: ReadonlyMap<string, string>;
+}
+
+/** Forward to the taps, and back to them from the logits of a classifier. */
+function buildTapGraph(network: Graph, taps: readonly string[], batch: number): TapGraph {
+  const logits = logitsOf(network);
+  if (!logits) {
+    const graph = setBatch(removeDeadCode({ ...network, outputs: [...taps] }), batch);
+    return { graph, input: graph.inputs[0] as string, direction: undefined, gradients: new Map() };
+  }
+  const forward = setBatch(removeDeadCode({ ...network, outputs: [logits.id, ...taps] }), batch);
+  const builder = new GraphBuilder(`${network.name}-taps`, SHAPES, forward);
+  const { shape } = builder.type(logits.id);
+  const id = builder.input('taps/direction', shape);
+  const before = taps.filter((tap) => tap !== logits.id);
+  const gradients = appendGradients(builder, forward, { of: logits.id, seed: id, wrt: before });
+  const outputs = [...new Set([...taps, ...gradients.values()])];
+  return {
+    graph: builder.build(outputs),
+    input: forward.inputs[0] as string,
+    direction: { id, width: logits.width },
+    gradients,
+  };
+}
+
+function logitsOf(network: Graph): Logits | undefined {
+  try {
+    return findLogits(network);
+  } catch (error) {
+    if (error instanceof IsplitError && error.code === 'E_NO_CLASSES') return undefined;
+    throw error;
+  }
+}
+
+/** Normal, without the part that is common to all classes: it changes no decision. */
+function drawDirections(random: Random, batch: number, width: number): Float32Array {
+  const out = new Float32Array(batch * width);
+  for (let i = 0; i < batch; i++) {
+    const row = Float64Array.from({ length: width }, () => random.normal());
+    const mean = width > 1 ? row.reduce((sum, v) => sum + v, 0) / width : 0;
+    row.forEach((v, k) => {
+      out[i * width + k] = v - mean;
+    });
+  }
+  return out;
 }
 
 /** How a cut falls into blocks of stride × stride places, one for each place on the wire; TensorFlow's SAME decides what lies outside. */

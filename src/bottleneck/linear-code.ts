@@ -4,7 +4,7 @@ import type { Blocks } from './activations.js';
 import type { WireBits } from './bottleneck.js';
 import { WIRE_CLAMP } from './bottleneck.js';
 import { type ClipRange, chooseClipRange } from './clip-range.js';
-import type { Pca } from './pca.js';
+import { type BlockMetric, type BlockMoments, type Pca, principalComponents, rootOfMetric } from './pca.js';
 
 /** z = encode · (x − centre); x ≈ centre + decode · z. The centre has one value a channel, the same at all places of a block. */
 export interface LinearCode {
@@ -31,6 +31,45 @@ export function codeOfComponents(pca: Pca, channels: number): LinearCode {
     for (let i = 0; i < dimension; i++) decode[i * channels + k] = encode[k * dimension + i] as number;
   }
   return { dimension, channels, centre, encode, decode };
+}
+
+/** A code by principal components, and what each of them carries of the (weighted) variance. */
+export interface ComponentCode {
+  readonly code: LinearCode;
+  readonly variances: Float64Array;
+  readonly totalVariance: number;
+}
+
+/**
+ * The projection to `channels` values that loses least, errors measured by a metric: principal components of root · x, with
+ * encode = Vᵀ root, decode = root⁻¹ V. Without a metric plain principal components.
+ */
+export function fitCode(moments: BlockMoments, channels: number, metric?: BlockMetric): ComponentCode {
+  const { dimension } = moments;
+  const centre = moments.channelMeans();
+  const covariance = moments.about(centre);
+  if (!metric) {
+    const pca = principalComponents(covariance, dimension, channels, centre);
+    return { code: codeOfComponents(pca, channels), variances: pca.variances, totalVariance: pca.totalVariance };
+  }
+  const { root, inverseRoot } = rootOfMetric(metric, dimension);
+  const weighted = root.mmul(Matrix.from1DArray(dimension, dimension, covariance)).mmul(root);
+  const pca = principalComponents(Float64Array.from(weighted.to1DArray()), dimension, channels, centre);
+  const components = Matrix.from1DArray(channels, dimension, pca.components);
+  const encode = Float64Array.from(components.mmul(root).to1DArray());
+  const decode = Float64Array.from(inverseRoot.mmul(components.transpose()).to1DArray());
+  const code = { dimension, channels, centre, encode, decode };
+  return { code, variances: pca.variances, totalVariance: pca.totalVariance };
+}
+
+/** The first channels of a code. */
+export function narrowCode(code: LinearCode, channels: number): LinearCode {
+  const { dimension } = code;
+  const decode = new Float64Array(dimension * channels);
+  for (let i = 0; i < dimension; i++) {
+    for (let k = 0; k < channels; k++) decode[i * channels + k] = code.decode[i * code.channels + k] as number;
+  }
+  return { ...code, channels, encode: code.encode.slice(0, channels * dimension), decode };
 }
 
 /**

@@ -19,7 +19,7 @@ export interface Pca {
 /** Sums of the products of all pairs of a block's values, taken in as the blocks come. */
 export class BlockMoments {
   readonly dimension: number;
-  readonly #channels: number;
+  readonly channels: number;
   readonly #sums: Float64Array;
   /** Upper triangle. */
   readonly #products: Float64Array;
@@ -27,7 +27,7 @@ export class BlockMoments {
 
   constructor(grid: Pick<BlockGrid, 'elements' | 'channels'>) {
     this.dimension = grid.elements;
-    this.#channels = grid.channels;
+    this.channels = grid.channels;
     this.#sums = new Float64Array(this.dimension);
     this.#products = new Float64Array(this.dimension * this.dimension);
   }
@@ -56,10 +56,10 @@ export class BlockMoments {
 
   /** Mean of each channel over all places of the blocks. */
   channelMeans(): Float64Array {
-    const means = new Float64Array(this.#channels);
+    const means = new Float64Array(this.channels);
     for (let i = 0; i < this.dimension; i++)
-      means[i % this.#channels] = (means[i % this.#channels] as number) + (this.#sums[i] as number);
-    const places = (this.dimension / this.#channels) * this.#count;
+      means[i % this.channels] = (means[i % this.channels] as number) + (this.#sums[i] as number);
+    const places = (this.dimension / this.channels) * this.#count;
     return means.map((sum) => sum / places);
   }
 
@@ -71,7 +71,7 @@ export class BlockMoments {
     const d = this.dimension;
     const n = this.#count;
     const out = new Float64Array(d * d);
-    const c = (i: number): number => centre[i % this.#channels] as number;
+    const c = (i: number): number => centre[i % this.channels] as number;
     const mean = (i: number): number => (this.#sums[i] as number) / n;
     for (let i = 0; i < d; i++) {
       for (let j = i; j < d; j++) {
@@ -181,4 +181,32 @@ function orthonormal(columns: Matrix): Matrix {
 /** Rounding makes QᵀSQ unsymmetric in the last bits. */
 function symmetric(matrix: Matrix): Matrix {
   return Matrix.add(matrix, matrix.transpose()).mul(0.5);
+}
+
+/** What an error of a block is measured by: errorᵀ · metric · error. dimension × dimension, symmetric, positive definite. */
+export type BlockMetric = Float64Array;
+
+/** Directions that nothing depends on still count a little: slopes are those of a few samples, and training moves them. */
+const METRIC_FLOOR = 0.1;
+
+/** Second moments of slopes as a metric, their mean 1, and a floor under all directions. */
+export function metricOfSlopes(slopes: BlockMoments): BlockMetric {
+  const d = slopes.dimension;
+  const metric = slopes.about(new Float64Array(slopes.channels));
+  let mean = 0;
+  for (let i = 0; i < d; i++) mean += (metric[i * d + i] as number) / d;
+  for (let i = 0; i < metric.length; i++) metric[i] = mean > 0 ? (metric[i] as number) / mean : 0;
+  for (let i = 0; i < d; i++) metric[i * d + i] = (metric[i * d + i] as number) + METRIC_FLOOR;
+  return metric;
+}
+
+/** Square root of a metric, and its inverse. */
+export function rootOfMetric(metric: BlockMetric, dimension: number): { root: Matrix; inverseRoot: Matrix } {
+  const { values, vectors } = allEigenvectors(metric, dimension);
+  const rebuild = (of: (value: number) => number): Matrix => {
+    const scaled = vectors.clone();
+    for (let k = 0; k < dimension; k++) scaled.mulColumn(k, of(Math.max(values[k] as number, METRIC_FLOOR / 2)));
+    return scaled.mmul(vectors.transpose());
+  };
+  return { root: rebuild(Math.sqrt), inverseRoot: rebuild((v) => 1 / Math.sqrt(v)) };
 }

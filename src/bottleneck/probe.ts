@@ -6,7 +6,7 @@ import type { Engine } from '../engines/engine.js';
 import { elementCount, type Graph, tensorOf } from '../ir/graph.js';
 import type { ActivationSample } from './activations.js';
 import { collectTaps } from './activations.js';
-import type { BottleneckSpec, WireBits } from './bottleneck.js';
+import type { BottleneckSpec } from './bottleneck.js';
 import { type FrozenVariant, type LabelledInputs, measureFrozenTails } from './frozen-tails.js';
 import { insertBottleneck } from './insert.js';
 import { projectionWeights, QUICK } from './projection-weights.js';
@@ -53,14 +53,12 @@ export interface Probes {
   readonly full: number;
 }
 
-/** With 8 bits far fewer channels fit: where the raw tensor does not, they have not once lost least. */
-const PROBED_BITS: readonly WireBits[] = [4, 2, 1];
 /** This part of the samples, drawn at random, gives the projections, up to a number and a size; the others are measured. */
 const FITTED_SHARE = 1 / 3;
 const MOST_FITTED = 256;
 const MOST_FITTED_VALUES = 2 ** 24;
-/** Activations held at once: 128 MB. */
-const GROUP_VALUES = 2 ** 25;
+/** Activations held at once: 64 MB, and as much of gradients. */
+const GROUP_VALUES = 2 ** 24;
 const FEWEST_FITTED = 8;
 
 /**
@@ -139,9 +137,9 @@ function planProbe(network: Graph, cut: string, sample: ActivationSample, reques
   if (sample.shape.length !== 1 && sample.shape.length !== 3) {
     return { variant: undefined, shape: undefined, codedBytes: null };
   }
-  const [best] = measureShapes(sample, { budgetWireBytes, bits: PROBED_BITS, seed, effort: QUICK });
+  const [best] = measureShapes(sample, { budgetWireBytes, seed, effort: QUICK });
   if (!best) return { variant: undefined, shape: undefined, codedBytes: null };
-  const values = projectionWeights(best.spec, best.code, best.moments, best.blocks);
+  const values = projectionWeights(best.spec, best.code, best.moments, best.blocks, () => best.ranges);
   const inserted = insertBottleneck(network, cut, best.spec, { decoder: 'linear', values });
   return { variant: { kind: 'bottleneck', cut, network: inserted }, shape: best, codedBytes: best.codedBytes };
 }

@@ -1,10 +1,21 @@
 /** Weights of one-stage bottlenecks from a linear code of the blocks behind each place on the wire. */
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
+import { elementCount, type Shape } from '../ir/graph.js';
 import { samePadding } from '../ops/window.js';
 import { type ActivationSample, type BlockGrid, type Blocks, blockGrid, drawBlocks } from './activations.js';
 import type { BottleneckSpec } from './bottleneck.js';
-import { type ChannelRange, chooseRanges, type LinearCode, projectBlocks, withBestDecoder } from './linear-code.js';
-import { BlockMoments, principalComponents } from './pca.js';
+import { chooseCommonStep, sortChannels } from './common-step.js';
+import {
+  type ChannelRange,
+  type ComponentCode,
+  chooseRanges,
+  fitCode,
+  type LinearCode,
+  projectBlocks,
+  withBestDecoder,
+} from './linear-code.js';
+import { BlockMoments, metricOfSlopes, principalComponents } from './pca.js';
+import { wireShapeOf } from './spec.js';
 
 /** How many blocks moments are taken over. */
 export interface MomentEffort {
@@ -41,6 +52,27 @@ export function momentsOf(blocks: Blocks): BlockMoments {
   return moments;
 }
 
+/** A code for the blocks of a stride, weighted by the sample's gradients where it has them. */
+export interface FittedBlocks extends ComponentCode {
+  readonly blocks: Blocks;
+  readonly moments: BlockMoments;
+}
+
+export function fitSample(
+  sample: ActivationSample,
+  stride: number,
+  channels: number,
+  seed: number,
+  effort: MomentEffort = THOROUGH,
+): FittedBlocks {
+  const blocks = drawMomentBlocks(sample, stride, seed, effort);
+  const moments = momentsOf(blocks);
+  const { gradients } = sample;
+  const metric =
+    gradients && metricOfSlopes(momentsOf(drawMomentBlocks({ ...sample, values: gradients }, stride, seed, effort)));
+  return { blocks, moments, ...fitCode(moments, channels, metric) };
+}
+
 /** The first blocks of those drawn are no worse than others: they were drawn in order of samples, so every nth is taken. */
 export function thinBlocks(blocks: Blocks, most = RANGE_BLOCKS): Blocks {
   if (blocks.count <= most) return blocks;
@@ -51,6 +83,16 @@ export function thinBlocks(blocks: Blocks, most = RANGE_BLOCKS): Blocks {
     values.set(blocks.values.subarray(from, from + d), i * d);
   }
   return { grid: blocks.grid, count: most, values };
+}
+
+/** @param z channels × blocks */
+export type RangeChoice = (z: Float32Array, channels: number) => readonly ChannelRange[];
+
+/** One step for all channels such that the codes take `codedBytes` on average; without a target, each channel by its own least error. */
+export function rangeChoice(spec: BottleneckSpec, shape: Shape, codedBytes: number | undefined): RangeChoice {
+  if (codedBytes === undefined) return (z, channels) => chooseRanges(z, channels, spec.bits);
+  const places = elementCount(wireShapeOf({ ...spec, channels: 1 }, shape));
+  return (z, channels) => chooseCommonStep(sortChannels(z, channels), channels, spec.bits, places, codedBytes).ranges;
 }
 
 /**
@@ -64,10 +106,11 @@ export function projectionWeights(
   code: LinearCode,
   moments: BlockMoments,
   blocks: Blocks,
+  rangesOf: RangeChoice = (z, channels) => chooseRanges(z, channels, spec.bits),
 ): Map<string, Float32Array> {
   const { grid } = blocks;
-  if (spec.encoder === 'separable3x3') return separableWeights(spec, moments, blocks);
-  const ranges = chooseRanges(projectBlocks(code, blocks), code.channels, spec.bits);
+  if (spec.encoder === 'separable3x3') return separableWeights(spec, moments, blocks, rangesOf);
+  const ranges = rangesOf(projectBlocks(code, blocks), code.channels);
   const kernelSize = spec.encoder === 'conv3x3' ? 3 : spec.stride;
   const { kernel, bias } = encoderWeights(code, ranges);
   return new Map([
@@ -173,7 +216,12 @@ function blockOffset(grid: BlockGrid, size: number): [number, number] {
  * Each cut channel's places by their principal direction, which is what the depthwise kernel can see of them; then the principal
  * components of these values, and the best linear way back to all places.
  */
-function separableWeights(spec: BottleneckSpec, moments: BlockMoments, blocks: Blocks): Map<string, Float32Array> {
+function separableWeights(
+  spec: BottleneckSpec,
+  moments: BlockMoments,
+  blocks: Blocks,
+  rangesOf: RangeChoice,
+): Map<string, Float32Array> {
   const { grid } = blocks;
   const { dimension } = moments;
   const cutChannels = grid.channels;
@@ -202,7 +250,7 @@ function separableWeights(spec: BottleneckSpec, moments: BlockMoments, blocks: B
   for (let k = 0; k < channels; k++) pointwise.setRow(k, components.subarray(k * cutChannels, (k + 1) * cutChannels));
   const encode = Float64Array.from(pointwise.mmul(directions).to1DArray());
   const best = withBestDecoder(encode, spec.channels, centre, about);
-  const ranges = chooseRanges(projectBlocks(best, blocks), spec.channels, spec.bits);
+  const ranges = rangesOf(projectBlocks(best, blocks), spec.channels);
   const depthwise = new Float32Array(places * cutChannels);
   for (let p = 0; p < places; p++) {
     for (let c = 0; c < cutChannels; c++) depthwise[p * cutChannels + c] = directions.get(c, p * cutChannels + c);

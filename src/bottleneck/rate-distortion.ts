@@ -1,12 +1,11 @@
 /** What shapes of a bottleneck would lose and cost on the wire, measured on blocks of activations, before any network runs. */
 import { elementCount } from '../ir/graph.js';
-import type { ActivationSample, Blocks } from './activations.js';
-import { blockGrid } from './activations.js';
-import { type BottleneckSpec, WIRE_BITS, WIRE_CLAMP, type WireBits } from './bottleneck.js';
-import { mostChannels } from './candidates.js';
-import { type ChannelRange, chooseRanges, codeOfComponents, type LinearCode, projectBlocks } from './linear-code.js';
-import { type BlockMoments, fitPca } from './pca.js';
-import { drawMomentBlocks, type MomentEffort, momentsOf, THOROUGH, thinBlocks } from './projection-weights.js';
+import { type ActivationSample, type Blocks, blockGrid } from './activations.js';
+import type { BottleneckSpec, WireBits } from './bottleneck.js';
+import { chooseCommonStep, sortChannels } from './common-step.js';
+import { type ChannelRange, type LinearCode, narrowCode, projectBlocks } from './linear-code.js';
+import type { BlockMoments } from './pca.js';
+import { fitSample, type MomentEffort, THOROUGH, thinBlocks } from './projection-weights.js';
 import { wireShapeOf } from './spec.js';
 
 /** A shape with the code it would start from. */
@@ -14,10 +13,11 @@ export interface MeasuredShape {
   readonly spec: BottleneckSpec;
   /** Zero-order entropy of the codes, channel by channel, of one sample: what static tables per channel come close to. */
   readonly codedBytes: number;
-  /** Share of the activation's variance that does not come back: what is not projected, and what quantization takes. */
+  /** Share of the activation's variance (weighted by what it moves) that does not come back: not projected, or lost in quantization. */
   readonly lostShare: number;
   /** Its start as weights. */
   readonly code: LinearCode;
+  readonly ranges: readonly ChannelRange[];
   readonly moments: BlockMoments;
   readonly blocks: Blocks;
 }
@@ -30,11 +30,18 @@ export interface ShapeOptions {
   /** Strides whose blocks have more values are only looked at when no smaller one meets the budget. Default 256. */
   readonly largestBlock?: number;
   readonly seed?: number;
+  readonly mostChannels?: number;
   /** Default THOROUGH. */
   readonly effort?: MomentEffort;
 }
 
 const STRIDES = [1, 2, 4] as const;
+/** 8 bits make tables of 256 frequencies for every channel; asked for where the budget is wide. */
+const TRIED_BITS: readonly WireBits[] = [4, 2, 1];
+/** Widths that are tried, of the widest; in this order. */
+const WIDTH_SHARES = [1, 0.75, 0.55, 0.4, 0.3, 0.2, 0.12, 0.06];
+/** Loss, compared with the least, that is no loss. */
+const NEARLY = 1.03;
 const LARGEST_BLOCK = 256;
 /** Beyond this nothing is tried: the moments alone would take minutes. */
 const LARGEST_BLOCK_EVER = 1024;
@@ -42,15 +49,13 @@ const LARGEST_BLOCK_EVER = 1024;
 const COUNTED_BLOCKS = 4096;
 const FEWEST_COUNTED = 1024;
 const COUNTING_WORK = 2 ** 15;
-/** Channels beyond those that fit at full entropy: codes of the last components are nearly constant. */
-const SPARE = 1.5;
 
 /**
- * The widest shape of every stride and number of bits that meets the budget, that which loses least first.
+ * The best width for every stride and number of bits that meets the budget, that which loses least first.
  * @returns empty when none meets it
  */
 export function measureShapes(sample: ActivationSample, options: ShapeOptions): MeasuredShape[] {
-  const { bits = WIRE_BITS, strides = STRIDES, largestBlock = LARGEST_BLOCK } = options;
+  const { bits = TRIED_BITS, strides = STRIDES, largestBlock = LARGEST_BLOCK } = options;
   const found: MeasuredShape[] = [];
   for (const stride of strides) {
     if (stride > 1 && (sample.shape.length === 1 || stride > Math.min(...sample.shape.slice(0, 2)))) continue;
@@ -65,63 +70,42 @@ function measureStride(
   sample: ActivationSample,
   stride: number,
   bits: readonly WireBits[],
-  { budgetWireBytes, seed = 0, effort = THOROUGH }: ShapeOptions,
+  options: ShapeOptions,
 ): MeasuredShape[] {
+  const { budgetWireBytes, seed = 0, effort = THOROUGH } = options;
   const { shape } = sample;
-  const widest = Math.max(...bits.map((b) => mostChannels(shape, stride, b, SPARE * budgetWireBytes)));
+  const places = elementCount(wireShapeOf({ stride, channels: 1 }, shape));
+  const { elements } = blockGrid(shape, stride);
+  // Below half a bit a value, channels are nearly constant.
+  const widest = Math.min(elements, options.mostChannels ?? elements, Math.floor((16 * budgetWireBytes) / places));
   if (widest < 1) return [];
-  const blocks = drawMomentBlocks(sample, stride, seed, effort);
-  const moments = momentsOf(blocks);
-  const pca = fitPca(moments, widest);
+  const fitted = fitSample(sample, stride, widest, seed, effort);
   const counted = thinBlocks(
-    blocks,
+    fitted.blocks,
     Math.max(FEWEST_COUNTED, Math.min(COUNTED_BLOCKS, Math.floor(effort.work / COUNTING_WORK))),
   );
-  const z = projectBlocks(codeOfComponents(pca, widest), counted);
-  const places = elementCount(wireShapeOf({ stride, channels: 1 }, shape));
+  const sorted = sortChannels(projectBlocks(fitted.code, counted), widest);
+  const widths = [...new Set(WIDTH_SHARES.map((share) => Math.max(1, Math.round(share * widest))))];
   const found: MeasuredShape[] = [];
   for (const b of bits) {
-    const most = Math.min(widest, mostChannels(shape, stride, b, SPARE * budgetWireBytes));
-    let codedBytes = 0;
-    let kept = 0;
-    let channels = 0;
-    for (; channels < most; channels++) {
-      const values = z.subarray(channels * counted.count, (channels + 1) * counted.count);
-      const range = chooseRanges(values, 1, b)[0] as ChannelRange;
-      const more = (places * codeEntropy(values, range, b)) / 8;
-      if (codedBytes + more > budgetWireBytes) break;
-      codedBytes += more;
-      // A channel whose codes lose more than it carries is as good as absent.
-      kept += Math.max(0, (pca.variances[channels] as number) - range.meanSquaredError);
-    }
-    if (channels === 0) continue;
-    found.push({
-      spec: { encoder: shape.length === 1 ? 'dense' : 'conv1x1', stride, channels, bits: b },
-      codedBytes,
-      lostShare: pca.totalVariance > 0 ? Math.max(0, 1 - kept / pca.totalVariance) : 0,
-      code: codeOfComponents(pca, channels),
-      moments,
-      blocks: counted,
+    const tried = widths.flatMap((channels) => {
+      const { ranges, codedBytes } = chooseCommonStep(sorted, channels, b, places, budgetWireBytes);
+      if (codedBytes > budgetWireBytes) return [];
+      let kept = 0;
+      ranges.forEach(({ meanSquaredError }, k) => {
+        kept += (fitted.variances[k] as number) - meanSquaredError;
+      });
+      const lostShare = fitted.totalVariance > 0 ? 1 - kept / fitted.totalVariance : 0;
+      const spec: BottleneckSpec = { encoder: shape.length === 1 ? 'dense' : 'conv1x1', stride, channels, bits: b };
+      return [{ spec, codedBytes, lostShare, ranges }];
     });
+    const least = Math.min(...tried.map(({ lostShare }) => lostShare));
+    // The narrowest that is nearly as good: further channels cost the device multiplications.
+    const best = tried.findLast(({ lostShare }) => lostShare <= least * NEARLY);
+    if (best) {
+      const { moments } = fitted;
+      found.push({ ...best, code: narrowCode(fitted.code, best.spec.channels), moments, blocks: counted });
+    }
   }
   return found;
-}
-
-/** Bits a value, of the codes of one channel; corrected for what few values underestimate. Source: G. Miller, "Note on the bias of information estimates", 1955. */
-export function codeEntropy(values: Float32Array, { low, gain }: ChannelRange, bits: WireBits): number {
-  const steps = 2 ** bits - 1;
-  const counts = new Float64Array(steps + 1);
-  const scale = (gain * steps) / WIRE_CLAMP;
-  for (const v of values) {
-    const code = Math.min(steps, Math.max(0, Math.round((v - low) * scale)));
-    counts[code] = (counts[code] as number) + 1;
-  }
-  let entropy = 0;
-  let used = 0;
-  for (const n of counts) {
-    if (n === 0) continue;
-    entropy -= (n / values.length) * Math.log2(n / values.length);
-    used++;
-  }
-  return entropy + (used > 0 ? used - 1 : 0) / (2 * values.length * Math.LN2);
 }
