@@ -156,7 +156,8 @@ function littleEndianBytes(values: Float32Array): Uint8Array {
 
 /** A copy, so that it is aligned and the file's bytes can go. */
 function floatsOf(bytes: Uint8Array): Float32Array {
-  const own = bytes.slice();
+  // Not slice: that of a Buffer, which is what files are read into, is a view.
+  const own = new Uint8Array(bytes);
   return new Float32Array((LITTLE_ENDIAN ? own : swapWords(own)).buffer);
 }
 
