@@ -45,6 +45,8 @@ export interface TrainBottleneckRequest extends LearningRequest {
    * not from the float network. Not with `trainHead`.
    */
   readonly quantizedHead?: Graph;
+  /** Coded bytes a sample that the wire is held to (zero-order entropy of each channel); absent: as it comes. */
+  readonly codedBytes?: number;
   readonly recipe: BottleneckRecipe;
 }
 
@@ -68,9 +70,10 @@ export interface TrainedBottleneck {
  * @throws IsplitError E_NO_CLASSES, E_CUT_UNKNOWN, E_BOTTLENECK_SPEC, E_TRAIN_DIVERGED, E_TRAIN_CHECKPOINT, E_DATA_EMPTY, E_ENGINE, E_INTERRUPTED
  */
 export async function trainBottleneck(request: TrainBottleneckRequest, ctx: RunContext): Promise<TrainedBottleneck> {
-  const { network, cut, spec, initial, quantizedHead, recipe, seed } = request;
+  const { network, cut, spec, initial, quantizedHead, codedBytes, recipe, seed } = request;
   if (recipe.trainHead && quantizedHead) throw new RangeError('a head that learns is quantized afterwards');
-  const weights = 'decoder' in initial ? initial : initialWeights(spec, initial, { seed });
+  const weights =
+    'decoder' in initial ? initial : initialWeights(spec, initial, { seed, ...(codedBytes ? { codedBytes } : {}) });
   const started = insertBottleneck(network, cut, spec, weights);
   const start: LearningStart = recipe.trainHead ? 'input' : 'cut';
   return withFrozenParts({ ...request, handedOn: quantizedHead }, start, ctx, async (shared, judge) => {
@@ -127,6 +130,7 @@ type Judge = (network: BottleneckedNetwork) => Promise<number>;
 
 interface FrozenPartsRequest extends LearningRequest {
   readonly handedOn: Graph | undefined;
+  readonly codedBytes?: number;
   readonly recipe: Pick<BottleneckRecipe, 'batchSize' | 'augmentation'>;
 }
 

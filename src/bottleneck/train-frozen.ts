@@ -32,7 +32,10 @@ export interface FrozenRequest {
 export interface FrozenValues {
   /** [batch, …] */
   readonly feature: Float32Array;
-  /** [batch, classes]; of a network with a single score z, the pairs (0, z). */
+  /**
+   * [batch, classes]; of a network with a single score z, the pairs (0, z). Where pictures are mirrored, the mean of what the
+   * network says to both: a better teacher than either.
+   */
   readonly teacherLogits: Float32Array;
 }
 
@@ -65,6 +68,8 @@ export async function prepareFrozenPart(request: FrozenRequest, ctx: RunContext)
 
 interface FrozenRunner {
   readonly part: Omit<FrozenPart, 'cached'>;
+  /** As `of`, but the teacher looks at the pictures only as they are placed. */
+  readonly runOnce: FrozenPart['of'];
   readonly elements: number;
   readonly classes: number;
   /** Quantization of the feature, when it comes from an int8 graph. */
@@ -102,19 +107,28 @@ async function compileFrozen(request: FrozenRequest): Promise<FrozenRunner> {
     });
     return batch;
   };
+  const runOnce = async (places: Uint32Array, placements: readonly Placement[]): Promise<FrozenValues> => {
+    const inputs = pictures(places, placements);
+    const answers = await teacher.run({ [input]: inputs });
+    const features = head ? await head.run({ [quantizedHead?.inputs[0] as string]: inputs }) : answers;
+    return {
+      feature: features[feature] as Float32Array,
+      teacherLogits: pairScores(answers[logits.id] as Float32Array, logits.width),
+    };
+  };
   return {
+    runOnce,
     part: {
       shape,
       classes: logits.classes,
       pictures,
       async of(places, placements) {
-        const inputs = pictures(places, placements);
-        const answers = await teacher.run({ [input]: inputs });
-        const features = head ? await head.run({ [quantizedHead?.inputs[0] as string]: inputs }) : answers;
-        return {
-          feature: features[feature] as Float32Array,
-          teacherLogits: pairScores(answers[logits.id] as Float32Array, logits.width),
-        };
+        const values = await runOnce(places, placements);
+        if (!augmentation.flip) return values;
+        const mirrored = placements.map((placement) => ({ ...placement, flip: !placement.flip }));
+        const others = await teacher.run({ [input]: pictures(places, mirrored) });
+        const scores = pairScores(others[logits.id] as Float32Array, logits.width);
+        return { ...values, teacherLogits: meanOf(values.teacherLogits, scores) };
       },
       dispose: async () => {
         await teacher.dispose();
@@ -137,6 +151,10 @@ function pairScores(scores: Float32Array, width: number): Float32Array {
   return pairs;
 }
 
+function meanOf(a: Float32Array, b: Float32Array): Float32Array {
+  return a.map((v, i) => (v + (b[i] as number)) / 2);
+}
+
 /** All samples, and all mirrored ones behind them. */
 async function fillCache(
   runner: FrozenRunner,
@@ -144,7 +162,7 @@ async function fillCache(
   variants: number,
   ctx: RunContext,
 ): Promise<FrozenPart['of']> {
-  const { elements, classes, codes, part } = runner;
+  const { elements, classes, codes, runOnce } = runner;
   const total = set.count * variants;
   const features = codes ? new Int8Array(total * elements) : new Float32Array(total * elements);
   const answers = new Float32Array(total * classes);
@@ -154,7 +172,7 @@ async function fillCache(
     const rows = Array.from({ length: batchSize }, (_, i) => Math.min(at + i, total - 1));
     const places = Uint32Array.from(rows, (row) => row % set.count);
     const placements = rows.map((row) => ({ flip: row >= set.count, down: 0, right: 0 }));
-    const { feature, teacherLogits } = await part.of(places, placements);
+    const { feature, teacherLogits } = await runOnce(places, placements);
     const real = Math.min(batchSize, total - at);
     const values = feature.subarray(0, real * elements);
     if (codes) for (let i = 0; i < values.length; i++) features[at * elements + i] = toCode(values[i] as number, codes);
@@ -162,6 +180,8 @@ async function fillCache(
     answers.set(teacherLogits.subarray(0, real * classes), at * classes);
     ctx.onProgress?.({ stage: 'frozen layers', done: at + real, total, unit: 'images' });
   }
+  const half = set.count * classes;
+  const teacher = variants === 2 ? meanOf(answers.subarray(0, half), answers.subarray(half)) : answers;
   return async (places, placements) => {
     const feature = new Float32Array(places.length * elements);
     const teacherLogits = new Float32Array(places.length * classes);
@@ -170,7 +190,7 @@ async function fillCache(
       const from = features.subarray(row * elements, (row + 1) * elements);
       if (codes) decodeInto(from, feature, i * elements, codes);
       else feature.set(from, i * elements);
-      teacherLogits.set(answers.subarray(row * classes, (row + 1) * classes), i * classes);
+      teacherLogits.set(teacher.subarray(place * classes, (place + 1) * classes), i * classes);
     });
     return { feature, teacherLogits };
   };

@@ -18,6 +18,8 @@ export interface LearningGraph {
   readonly start: string;
   /** Codes of the wire as real values, multiples of the wire's scale. */
   readonly wire: string;
+  /** The wire before rounding, 0 … 6; behind a wire that is given, the same tensor. */
+  readonly unrounded: string;
   /** What the decoder makes of them: in the place of the cut tensor. */
   readonly decoded: string;
   /** [batch, classes]; of a network with a single score z, the pair (0, z). */
@@ -58,8 +60,9 @@ export function buildLearningGraph(
     const device = start === 'input' ? head : partitionGraph(head, [cut]).tail;
     begin = enter(device);
     appendNodes(builder, device, values, true);
-    values.set(wire, appendRounding(builder, values.get(wire) as string, wire, wireScale(spec.bits)));
   }
+  const unrounded = values.get(wire) as string;
+  if (start !== 'wire') values.set(wire, appendRounding(builder, unrounded, wire, wireScale(spec.bits)));
   appendNodes(builder, tail, values, false);
   const logits = findLogits(tail);
   const decoded = decodedTensor(tail, cut);
@@ -67,6 +70,7 @@ export function buildLearningGraph(
     builder,
     start: begin,
     wire: values.get(wire) as string,
+    unrounded,
     decoded: values.get(decoded) as string,
     logits: appendClassScores(builder, values.get(logits.id) as string, logits, batch),
     classes: logits.classes,

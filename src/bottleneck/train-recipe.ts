@@ -26,7 +26,7 @@ export interface TaskStageRecipe extends StageRecipe {
 export interface BottleneckRecipe {
   readonly batchSize: number;
   readonly augmentation: Augmentation;
-  /** Encoder and decoder learn to give the activation back. */
+  /** Encoder and decoder learn to give the activation back; 0 epochs: not. */
   readonly reconstruct: StageRecipe;
   /** Encoder, decoder and tail learn the task. */
   readonly fineTune: TaskStageRecipe;
@@ -48,11 +48,12 @@ export const RECIPES = ['default', 'quick'] as const;
 /** `quick`: for demonstrations and for studies of many cuts. */
 export type RecipeName = (typeof RECIPES)[number];
 
-const BATCH = 64;
+const BATCH = 100;
+const WARMUP_STEPS = 50;
 
 const LENGTHS: Readonly<Record<RecipeName, RecipeLengths>> = {
-  default: { reconstructSteps: 900, fineTuneSteps: 3000, settleSteps: 300, mostEpochs: 60 },
-  quick: { reconstructSteps: 250, fineTuneSteps: 600, settleSteps: 0, mostEpochs: 20 },
+  default: { reconstructSteps: 300, fineTuneSteps: 2500, settleSteps: 200, mostEpochs: 60 },
+  quick: { reconstructSteps: 150, fineTuneSteps: 500, settleSteps: 0, mostEpochs: 20 },
 };
 
 /** @param samples of the training set */
@@ -61,12 +62,12 @@ export function chooseRecipe(name: RecipeName, samples: number): BottleneckRecip
   const batchSize = Math.max(1, Math.min(BATCH, samples));
   const epochs = (steps: number): number =>
     Math.max(1, Math.min(lengths.mostEpochs, Math.round(steps / Math.floor(samples / batchSize))));
-  const task = { temperature: 2, weights: { crossEntropy: 0.3, distillation: 4, feature: 0.1 } };
+  const task = { temperature: 2, finalShare: 0.02, weights: { crossEntropy: 0.1, distillation: 1, feature: 0 } };
   return {
     batchSize,
     augmentation: { flip: true },
-    reconstruct: { epochs: epochs(lengths.reconstructSteps), learningRate: 3e-3 },
-    fineTune: { ...task, epochs: epochs(lengths.fineTuneSteps), learningRate: 1e-3 },
+    reconstruct: { epochs: epochs(lengths.reconstructSteps), learningRate: 1e-3, finalShare: 0.02 },
+    fineTune: { ...task, epochs: epochs(lengths.fineTuneSteps), learningRate: 1e-3, warmupSteps: WARMUP_STEPS },
     ...(lengths.settleSteps > 0
       ? { settle: { ...task, epochs: epochs(lengths.settleSteps), learningRate: 1e-4 } }
       : {}),

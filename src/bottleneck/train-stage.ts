@@ -10,7 +10,8 @@ import type { Checkpoints, TrainedValues, TrainingOutcome, TrainingProblem } fro
 import type { TrainingSet } from '../train/training-set.js';
 import type { BottleneckedNetwork } from './bottleneck.js';
 import type { FrozenPart } from './train-frozen.js';
-import { buildLearningGraph, graphOf, type LearningStart } from './train-graph.js';
+import { buildLearningGraph, graphOf, type LearningGraph, type LearningStart } from './train-graph.js';
+import { appendCodedBytes, appendRateLoss } from './train-rate.js';
 import type { StageRecipe, TaskStageRecipe } from './train-recipe.js';
 import { type LearningFeeds, learningBatches } from './train-source.js';
 
@@ -28,6 +29,8 @@ export interface StageContext {
   readonly engine: Engine;
   readonly threads?: number;
   readonly seed: number;
+  /** Coded bytes a sample that the wire is held to; absent: as it comes. */
+  readonly codedBytes?: number;
   readonly checkpoints?: (stage: BottleneckStage) => Checkpoints;
 }
 
@@ -44,7 +47,11 @@ export async function learnReconstruction(
   ctx: RunContext,
 ): Promise<StageOutcome> {
   const learning = buildLearningGraph(network, shared.cut, 'cut', shared.batchSize);
-  const loss = appendRelativeError(learning.builder, learning.decoded, learning.start);
+  const error = appendRelativeError(learning.builder, learning.decoded, learning.start);
+  const loss = appendWeightedSum(learning.builder, [
+    { loss: error, weight: 1 },
+    ...rateTerms(learning, network, shared),
+  ]);
   const problem: TrainingProblem = {
     graph: graphOf(learning, [loss]),
     loss,
@@ -70,9 +77,8 @@ export async function learnTask(
   const { weights, temperature } = recipe;
   const learning = buildLearningGraph(network, shared.cut, start, shared.batchSize);
   const { builder, logits, classes } = learning;
-  const wanted = { cut: learning.start, wire: learning.start, input: undefined };
   const terms: { loss: string; weight: number }[] = [];
-  let feeds: LearningFeeds = start === 'input' ? { pictures: learning.start } : { feature: wanted[start] };
+  let feeds: LearningFeeds = start === 'input' ? { pictures: learning.start } : { feature: learning.start };
   if (weights.crossEntropy > 0) {
     const labels = builder.input('learning/labels', [shared.batchSize, classes]);
     feeds = { ...feeds, labels };
@@ -91,12 +97,26 @@ export async function learnTask(
     feeds = { ...feeds, feature: target };
     terms.push({ loss: appendRelativeError(builder, learning.decoded, target), weight: weights.feature });
   }
+  if (start !== 'wire') terms.push(...rateTerms(learning, network, shared));
   if (terms.length === 0) throw new RangeError(`stage ${stage} has no loss`);
   const loss = appendWeightedSum(builder, terms);
   const graph = graphOf(learning, [loss]);
   const problem: TrainingProblem = { graph, loss, parameters: learntConstants(network, graph, start) };
   const validate = (values: TrainedValues): Promise<number> => judge(withValues(network, values));
   return runStage({ stage, recipe, network, problem, feeds, validate }, shared, ctx);
+}
+
+/** A wire a tenth too long then costs as much as a few hundredths of cross entropy. */
+const RATE_WEIGHT = 5;
+
+function rateTerms(
+  { builder, unrounded }: LearningGraph,
+  { spec }: BottleneckedNetwork,
+  { codedBytes }: StageContext,
+): { loss: string; weight: number }[] {
+  if (codedBytes === undefined) return [];
+  const bytes = appendCodedBytes(builder, unrounded, spec.bits);
+  return [{ loss: appendRateLoss(builder, bytes, codedBytes), weight: RATE_WEIGHT }];
 }
 
 /** In the graph that learns, the device's weights are read through their rounding: they are asked for in the head. */
@@ -118,6 +138,7 @@ interface StageRun {
 
 async function runStage(run: StageRun, shared: StageContext, ctx: RunContext): Promise<StageOutcome> {
   const { stage, recipe, network, problem, feeds, validate } = run;
+  if (recipe.epochs === 0) return { network, history: [] };
   const { training, frozen, engine, threads, checkpoints } = shared;
   const { epochs, learningRate, finalShare, warmupSteps, adam, averageDecay, patience } = recipe;
   const seed = mixSeeds(shared.seed, BOTTLENECK_STAGES.indexOf(stage));
