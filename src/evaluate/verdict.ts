@@ -28,7 +28,8 @@ export function writeVerdict(evaluation: Evaluation, baselines: readonly Baselin
 interface Rival {
   readonly name: string;
   readonly practical: boolean;
-  /** null when no setting is so small. */
+  /** False: no setting is so small. */
+  readonly exists: boolean;
   readonly difference: PairedDifference | null;
   readonly text: string;
 }
@@ -44,25 +45,32 @@ function rivalsAt(baselines: readonly BaselineCurve[], ownBytes: number): Rival[
     if (!plain) return [];
     const practical = curves[0]?.practical ?? false;
     if (!plain.exists || plain.accuracy === null) {
-      return [{ name, practical, difference: null, text: `${name} cannot be so small` }];
+      return [{ name, practical, exists: false, difference: null, text: `${name} cannot be so small` }];
     }
     const also = tuned?.accuracy == null ? '' : ` (${percent(tuned.accuracy)} with the classifier fine-tuned on it)`;
     const better = (tuned?.accuracy ?? -1) > plain.accuracy ? tuned : plain;
     return [
-      { name, practical, difference: better?.difference ?? null, text: `${name} ${percent(plain.accuracy)}${also}` },
+      {
+        name,
+        practical,
+        exists: true,
+        difference: better?.difference ?? null,
+        text: `${name} ${percent(plain.accuracy)}${also}`,
+      },
     ];
   });
 }
 
 function judgePictures(rivals: readonly Rival[]): string {
-  const parts = rivals.map(({ name: plain, practical, difference }) => {
+  const parts = rivals.flatMap(({ name: plain, practical, exists, difference }) => {
     const name = practical ? plain : `${plain} (no encoder for microcontrollers)`;
-    if (difference === null) return `the split wins over ${name}, which does not exist at so few bytes`;
+    if (!exists) return [`the split wins over ${name}, which does not exist at so few bytes`];
+    if (difference === null) return [];
     const points = `${difference.value > 0 ? '+' : ''}${(100 * difference.value).toFixed(1)} points`;
     const side = sideOf(difference);
-    if (side > 0) return `the split wins over ${name}, ${points}`;
-    if (side < 0) return `${name} wins over the split, ${points} for the split`;
-    return `these samples show no difference between the split and ${name}, ${points}`;
+    if (side > 0) return [`the split wins over ${name}, ${points}`];
+    if (side < 0) return [`${name} wins over the split, ${points} for the split`];
+    return [`these samples show no difference between the split and ${name}, ${points}`];
   });
   return capitalise(parts.join('; ')) + (parts.length > 0 ? '.' : '');
 }

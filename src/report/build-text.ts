@@ -54,7 +54,7 @@ export function renderAccuracyText(
 export function renderEvaluationText(evaluation: Evaluation, width: number): string {
   const blocks = [renderAccuracyText(evaluation, width)];
   const costs = describeCosts(evaluation).map(([label, text]) => labelled(label, text, width, LABEL).join('\n'));
-  blocks.push(costs.join('\n'));
+  if (evaluation.headMacs !== null) blocks.push(costs.join('\n'));
   blocks.push(drawClasses(evaluation).join('\n'));
   const confusions = listConfusions(evaluation).slice(0, CONFUSIONS_LISTED);
   if (confusions.length > 0) {
