@@ -122,10 +122,10 @@ export function winogradToOnnx(
   const flat = e.add('Reshape', [products, e.int64s([(tile + 2) ** 2, pixels * to])]);
   const transform = squared(TRANSFORMS[tile].output);
   const computed = e.add('MatMul', [e.sharedFloats([tile ** 2, (tile + 2) ** 2], transform), flat]);
-  const split = e.add('Reshape', [computed, e.int64s([tile, tile, ...tiles, batch, to])]);
-  const biased = bias === undefined ? split : e.add('Add', [split, bias]);
-  const placed = e.add('Transpose', [biased], { perm: { ints: [4, 5, 2, 0, 3, 1] } });
-  return e.add('Reshape', [placed, e.int64s([batch, to, tiles[0] * tile, tiles[1] * tile])]);
+  const split = e.add('Reshape', [computed, e.int64s([tile, tile, ...tiles, batch * to])]);
+  const placed = e.add('Transpose', [split], { perm: { ints: [2, 0, 3, 1, 4] } });
+  const joined = e.add('Reshape', [placed, e.int64s([tiles[0] * tile, tiles[1] * tile, batch, to])]);
+  return exchangePairs(e, bias === undefined ? joined : e.add('Add', [joined, bias]));
 }
 
 /**
@@ -140,8 +140,8 @@ export function winogradFilterGradToOnnx(e: OnnxEmitter, plan: WinogradPlan, x: 
   const [rows, columns] = tiles;
   const area = (tile + 2) ** 2;
   const pixels = batch * rows * columns;
-  const split = e.add('Reshape', [dy, e.int64s([batch, to, rows, tile, columns, tile])]);
-  const placed = e.add('Transpose', [split], { perm: { ints: [3, 5, 2, 4, 0, 1] } });
+  const split = e.add('Reshape', [exchangePairs(e, dy), e.int64s([rows, tile, columns, tile, batch * to])]);
+  const placed = e.add('Transpose', [split], { perm: { ints: [1, 3, 0, 2, 4] } });
   const back = e.sharedFloats([area, tile ** 2], transposed(squared(TRANSFORMS[tile].output), area));
   const products = e.add('MatMul', [back, e.add('Reshape', [placed, e.int64s([tile ** 2, pixels * to])])]);
   const gradient = e.add('Reshape', [products, e.int64s([area, pixels, to])]);
@@ -151,8 +151,15 @@ export function winogradFilterGradToOnnx(e: OnnxEmitter, plan: WinogradPlan, x: 
   ]);
   const home = e.sharedFloats([9, area], transposed(squared(TRANSFORMS[tile].filter), 9));
   const taps = e.add('MatMul', [home, e.add('Reshape', [kernels, e.int64s([area, to * from])])]);
-  const moved = e.add('Transpose', [e.add('Reshape', [taps, e.int64s([9, to, from])])], { perm: { ints: [1, 2, 0] } });
-  return e.add('Reshape', [moved, e.int64s([to, from, 3, 3])]);
+  return exchangePairs(e, e.add('Reshape', [taps, e.int64s([3, 3, to, from])]));
+}
+
+/**
+ * [a, b, c, d] ↔ [c, d, a, b]: height and width first, so that whole planes move when tiles are formed. onnxruntime merges this with the
+ * layout change of a filter that is fed, and lets it cancel between neighbouring convolutions.
+ */
+function exchangePairs(e: OnnxEmitter, value: string): string {
+  return e.add('Transpose', [value], { perm: { ints: [2, 3, 0, 1] } });
 }
 
 /** Physical [N, I, H, W] → [(tile + 2)², tiles · N, I]. Padding and overlap of the tiles are in the constant matrices. */
@@ -166,8 +173,7 @@ function inputToTiles(
   const [from] = channels;
   const side = tile + 2;
   const inner = batch * from;
-  const lines = e.add('Transpose', [x], { perm: { ints: [2, 3, 0, 1] } });
-  const flat = e.add('Reshape', [lines, e.int64s([height, width * inner])]);
+  const flat = e.add('Reshape', [exchangePairs(e, x), e.int64s([height, width * inner])]);
   const vertical = e.sharedFloats([side * rows, height], slidingTransform(tile, rows, height, pads[0]));
   const half = e.add('Reshape', [e.add('MatMul', [vertical, flat]), e.int64s([side, 1, rows, width, inner])]);
   const horizontal = e.sharedFloats([1, side, 1, columns, width], slidingTransform(tile, columns, width, pads[2]));
@@ -183,7 +189,7 @@ function filterToTiles(
   rotated: boolean,
 ): string {
   const area = (tile + 2) ** 2;
-  const taps = e.add('Transpose', [e.add('Reshape', [filter, e.int64s([a * b, 9])])], { perm: { ints: [1, 0] } });
+  const taps = e.add('Reshape', [exchangePairs(e, filter), e.int64s([9, a * b])]);
   const rows = TRANSFORMS[tile].filter;
   // Turning the filter by 180° is turning the rows of its transform.
   const transform = squared(rotated ? rows.map((row) => row.toReversed()) : rows);
