@@ -13,7 +13,7 @@ export interface CommonStep {
 
 /** Share of the values below a range that is wide enough. */
 const LOWEST_SHARE = 0.002;
-const BISECTIONS = 14;
+const BISECTIONS = 11;
 
 /** The values of each channel in order, for quantiles: channels × blocks. */
 export interface SortedChannels {

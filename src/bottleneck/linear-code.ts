@@ -1,10 +1,10 @@
 /** A linear code of blocks: projection to few values, ranges of the codes, and the way back. */
-import { inverse, Matrix } from 'ml-matrix';
+import { CholeskyDecomposition, inverse, Matrix } from 'ml-matrix';
 import type { Blocks } from './activations.js';
 import type { WireBits } from './bottleneck.js';
 import { WIRE_CLAMP } from './bottleneck.js';
 import { type ClipRange, chooseClipRange } from './clip-range.js';
-import { type BlockMetric, type BlockMoments, type Pca, principalComponents, rootOfMetric } from './pca.js';
+import { type BlockMetric, type BlockMoments, type Pca, principalComponents } from './pca.js';
 
 /** z = encode · (x − centre); x ≈ centre + decode · z. The centre has one value a channel, the same at all places of a block. */
 export interface LinearCode {
@@ -41,8 +41,8 @@ export interface ComponentCode {
 }
 
 /**
- * The projection to `channels` values that loses least, errors measured by a metric: principal components of root · x, with
- * encode = Vᵀ root, decode = root⁻¹ V. Without a metric plain principal components.
+ * The projection to `channels` values that loses least, errors measured by a metric: principal components V of Lᵀx, where
+ * L · Lᵀ is the metric; encode = Vᵀ Lᵀ, decode = L⁻ᵀ V. Without a metric plain principal components.
  */
 export function fitCode(moments: BlockMoments, channels: number, metric?: BlockMetric): ComponentCode {
   const { dimension } = moments;
@@ -52,14 +52,31 @@ export function fitCode(moments: BlockMoments, channels: number, metric?: BlockM
     const pca = principalComponents(covariance, dimension, channels, centre);
     return { code: codeOfComponents(pca, channels), variances: pca.variances, totalVariance: pca.totalVariance };
   }
-  const { root, inverseRoot } = rootOfMetric(metric, dimension);
-  const weighted = root.mmul(Matrix.from1DArray(dimension, dimension, covariance)).mmul(root);
+  // Any root of the metric gives the same projection: L of L · Lᵀ is the cheapest.
+  const root = new CholeskyDecomposition(Matrix.from1DArray(dimension, dimension, metric)).lowerTriangularMatrix;
+  const weighted = root
+    .transpose()
+    .mmul(Matrix.from1DArray(dimension, dimension, covariance))
+    .mmul(root);
   const pca = principalComponents(Float64Array.from(weighted.to1DArray()), dimension, channels, centre);
   const components = Matrix.from1DArray(channels, dimension, pca.components);
-  const encode = Float64Array.from(components.mmul(root).to1DArray());
-  const decode = Float64Array.from(inverseRoot.mmul(components.transpose()).to1DArray());
+  const encode = Float64Array.from(components.mmul(root.transpose()).to1DArray());
+  const decode = Float64Array.from(solveTransposed(root, components.transpose()).to1DArray());
   const code = { dimension, channels, centre, encode, decode };
   return { code, variances: pca.variances, totalVariance: pca.totalVariance };
+}
+
+/** x of Lᵀ x = b, column by column, L lower triangular: from the last row up. */
+function solveTransposed(lower: Matrix, b: Matrix): Matrix {
+  const x = b.clone();
+  for (let i = lower.rows - 1; i >= 0; i--) {
+    for (let j = i + 1; j < lower.rows; j++) {
+      const factor = lower.get(j, i);
+      if (factor !== 0) for (let c = 0; c < x.columns; c++) x.set(i, c, x.get(i, c) - factor * x.get(j, c));
+    }
+    x.mulRow(i, 1 / lower.get(i, i));
+  }
+  return x;
 }
 
 /** The first channels of a code. */

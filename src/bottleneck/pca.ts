@@ -85,8 +85,8 @@ export class BlockMoments {
 }
 
 /** Below this, or when many components are wanted, all of them are computed: exact, and then also faster. */
-const FULL_DIMENSION = 320;
-const FULL_SHARE = 0.25;
+const FULL_DIMENSION = 128;
+const FULL_SHARE = 0.2;
 
 /**
  * The first `components` principal components of blocks with these moments.
@@ -108,7 +108,7 @@ export function principalComponents(
   method: 'full' | 'leading' | 'auto' = 'auto',
 ): Pca {
   const wanted = Math.min(components, dimension);
-  const isSmall = dimension <= FULL_DIMENSION || wanted > FULL_SHARE * dimension;
+  const isSmall = dimension <= FULL_DIMENSION || wanted + EXTRA_DIRECTIONS > FULL_SHARE * dimension;
   const found =
     method === 'full' || (method === 'auto' && isSmall)
       ? allEigenvectors(covariance, dimension)
@@ -198,15 +198,4 @@ export function metricOfSlopes(slopes: BlockMoments): BlockMetric {
   for (let i = 0; i < metric.length; i++) metric[i] = mean > 0 ? (metric[i] as number) / mean : 0;
   for (let i = 0; i < d; i++) metric[i * d + i] = (metric[i * d + i] as number) + METRIC_FLOOR;
   return metric;
-}
-
-/** Square root of a metric, and its inverse. */
-export function rootOfMetric(metric: BlockMetric, dimension: number): { root: Matrix; inverseRoot: Matrix } {
-  const { values, vectors } = allEigenvectors(metric, dimension);
-  const rebuild = (of: (value: number) => number): Matrix => {
-    const scaled = vectors.clone();
-    for (let k = 0; k < dimension; k++) scaled.mulColumn(k, of(Math.max(values[k] as number, METRIC_FLOOR / 2)));
-    return scaled.mmul(vectors.transpose());
-  };
-  return { root: rebuild(Math.sqrt), inverseRoot: rebuild((v) => 1 / Math.sqrt(v)) };
 }

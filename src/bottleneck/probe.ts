@@ -6,7 +6,7 @@ import type { Engine } from '../engines/engine.js';
 import { elementCount, type Graph, tensorOf } from '../ir/graph.js';
 import type { ActivationSample } from './activations.js';
 import { collectTaps } from './activations.js';
-import type { BottleneckSpec } from './bottleneck.js';
+import type { BottleneckSpec, WireBits } from './bottleneck.js';
 import { type FrozenVariant, type LabelledInputs, measureFrozenTails } from './frozen-tails.js';
 import { insertBottleneck } from './insert.js';
 import { projectionWeights, QUICK } from './projection-weights.js';
@@ -53,6 +53,8 @@ export interface Probes {
   readonly full: number;
 }
 
+/** With one step for all channels and entropy coding, more bits are only room for rare values: 4 is enough at every budget tried. */
+const PROBED_BITS: readonly WireBits[] = [4];
 /** This part of the samples, drawn at random, gives the projections, up to a number and a size; the others are measured. */
 const FITTED_SHARE = 1 / 3;
 const MOST_FITTED = 256;
@@ -137,7 +139,7 @@ function planProbe(network: Graph, cut: string, sample: ActivationSample, reques
   if (sample.shape.length !== 1 && sample.shape.length !== 3) {
     return { variant: undefined, shape: undefined, codedBytes: null };
   }
-  const [best] = measureShapes(sample, { budgetWireBytes, seed, effort: QUICK });
+  const [best] = measureShapes(sample, { budgetWireBytes, bits: PROBED_BITS, seed, effort: QUICK });
   if (!best) return { variant: undefined, shape: undefined, codedBytes: null };
   const values = projectionWeights(best.spec, best.code, best.moments, best.blocks, () => best.ranges);
   const inserted = insertBottleneck(network, cut, best.spec, { decoder: 'linear', values });

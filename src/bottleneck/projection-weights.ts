@@ -28,7 +28,7 @@ export interface MomentEffort {
 /** A fraction of a second. */
 export const THOROUGH: MomentEffort = { work: 2 ** 28, blocksPerDimension: 8 };
 /** Many cuts, one after the other. */
-export const QUICK: MomentEffort = { work: 2 ** 25, blocksPerDimension: 5 };
+export const QUICK: MomentEffort = { work: 2 ** 24, blocksPerDimension: 3 };
 /** More than this change nothing. */
 const MOST_BLOCKS = 65_536;
 /** Blocks on which ranges are chosen. */

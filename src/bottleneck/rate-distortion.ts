@@ -61,7 +61,11 @@ export function measureShapes(sample: ActivationSample, options: ShapeOptions): 
     if (stride > 1 && (sample.shape.length === 1 || stride > Math.min(...sample.shape.slice(0, 2)))) continue;
     const { elements } = blockGrid(sample.shape, stride);
     if (elements > LARGEST_BLOCK_EVER || (elements > largestBlock && found.length > 0)) continue;
-    found.push(...measureStride(sample, stride, bits, options));
+    const least = Math.min(...found.map(({ lostShare }) => lostShare));
+    const measured = measureStride(sample, stride, bits, options);
+    found.push(...measured);
+    // What larger blocks have in common no longer makes up for the room that they take.
+    if (found.length > measured.length && measured.every(({ lostShare }) => lostShare > least)) break;
   }
   return found.sort((a, b) => a.lostShare - b.lostShare || a.codedBytes - b.codedBytes);
 }
