@@ -4,6 +4,7 @@ import type { Evidence } from './evidence.js';
 export const EVIDENCE: Readonly<Record<string, () => Promise<Evidence>>> = {
   arena: async () => (await import('./arena.js')).arena,
   'bit-exact-files': async () => (await import('./bit-exact-files.js')).bitExactFiles,
+  bottlenecks: async () => (await import('./bottlenecks.js')).bottlenecks,
   builds: async () => (await import('./builds.js')).builds,
   engines: async () => (await import('./engines.js')).engines,
   'entropy-codec': async () => (await import('./entropy-codec.js')).entropyCodec,
