@@ -68,35 +68,31 @@ export const conv2dFilterGrad: OpDef<Conv2dFilterGradAttrs> = {
     const plan = planWinograd(attrs, [kh, kw], dims4(e.inputType(0)), dims4(e.inputType(1)));
     if (plan) return [winogradFilterGradToOnnx(e, plan, e.input(0), e.input(1))];
     const positions = n * oh * ow;
-    // One matrix product per kernel position over strided slices: far faster than a dilated Conv.
+    // One matrix product per kernel position over strided slices, channels innermost: far faster than a dilated Conv.
     const padded = attrs.pads.some((p) => p > 0)
       ? e.add('Pad', [e.input(0), e.int64s([0, 0, top, left, 0, 0, bottom, right])])
       : e.input(0);
-    const channelFirst = e.add('Transpose', [padded], { perm: { ints: [1, 0, 2, 3] } });
-    const dy = e.add('Reshape', [
-      e.add('Transpose', [e.input(1)], { perm: { ints: [1, 0, 2, 3] } }),
-      e.int64s([o, positions]),
-    ]);
+    const pixels = e.add('Transpose', [padded], { perm: { ints: [0, 2, 3, 1] } });
+    const gradient = e.add('Transpose', [e.input(1)], { perm: { ints: [1, 0, 2, 3] } });
+    const rows = e.add('Reshape', [gradient, e.int64s([o, positions])]);
     const taps: string[] = [];
     for (let p = 0; p < kh; p++) {
       for (let q = 0; q < kw; q++) {
         const y0 = p * attrs.dilations[0];
         const x0 = q * attrs.dilations[1];
         const slice = e.add('Slice', [
-          channelFirst,
+          pixels,
           e.int64s([y0, x0]),
           e.int64s([y0 + (oh - 1) * attrs.strides[0] + 1, x0 + (ow - 1) * attrs.strides[1] + 1]),
-          e.int64s([2, 3]),
+          e.int64s([1, 2]),
           e.int64s(attrs.strides),
         ]);
-        const columns = e.add('Transpose', [e.add('Reshape', [slice, e.int64s([c, positions])])], {
-          perm: { ints: [1, 0] },
-        });
-        taps.push(e.add('Reshape', [e.add('MatMul', [dy, columns]), e.int64s([o, c, 1])]));
+        const product = e.add('MatMul', [rows, e.add('Reshape', [slice, e.int64s([positions, c])])]);
+        taps.push(e.add('Reshape', [product, e.int64s([o, 1, c])]));
       }
     }
-    const stacked = taps.length === 1 ? (taps[0] as string) : e.add('Concat', taps, { axis: { int: 2 } });
-    return [e.add('Reshape', [stacked, e.int64s([o, c, kh, kw])])];
+    const stacked = taps.length === 1 ? (taps[0] as string) : e.add('Concat', taps, { axis: { int: 1 } });
+    return [e.toPhysicalLayout(e.add('Reshape', [stacked, e.int64s([o, kh, kw, c])]), 4)];
   },
 
   toTfjs(tf, [x, dy], attrs) {
