@@ -26,7 +26,9 @@ export interface PictureBaselineRow {
   readonly curves: readonly BaselineCurve[];
 }
 
-const VALIDATION_SHARE = 0.1;
+/** Of the training samples; at most SEARCH_SAMPLES of them are used. Fewer choose settings by chance. */
+const VALIDATION_SHARE = 0.25;
+const SEARCH_SAMPLES = 1000;
 
 export function pictureBaselineCases(): readonly PictureBaselineCase[] {
   const demo = demoPaths();
@@ -64,8 +66,11 @@ export async function measureCase(
   const whole = await openDataset(row.test);
   const count = Math.min(limits.testSamples ?? whole.count, whole.count);
   const test = count === whole.count ? whole : whole.select(drawStratified(whole.labels, count, 0));
-  const { train, validation } = splitRoles(await openDataset(row.training), 0, { validation: VALIDATION_SHARE });
-  const { cache, epochs, rates = DEFAULT_RATES, searchSamples = 1000 } = limits;
+  const data = await openDataset(row.training);
+  const { train, validation } = splitRoles(data, 0, {
+    validation: Math.min(VALIDATION_SHARE, SEARCH_SAMPLES / data.count),
+  });
+  const { cache, epochs, rates = DEFAULT_RATES, searchSamples = SEARCH_SAMPLES } = limits;
   const request: BaselineRequest = {
     network: model.network,
     preprocessing: spec,

@@ -36,7 +36,7 @@ interface Rival {
 
 /** JPEG and WebP at the split's own bytes: the classifier as it is, or fine-tuned where that is better. */
 function rivalsAt(baselines: readonly BaselineCurve[], ownBytes: number): Rival[] {
-  return (['jpeg', 'webp'] as const).flatMap((id) => {
+  return (['jpeg', 'webp'] as const).flatMap((id): Rival[] => {
     const curves = baselines.filter((curve) => curve.id === id);
     const name = { jpeg: 'JPEG', webp: 'WebP' }[id];
     const at = (tuned: boolean): BaselinePoint | undefined =>

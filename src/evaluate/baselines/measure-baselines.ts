@@ -34,6 +34,9 @@ const TEST_BATCH_BYTES = 2 ** 26;
  */
 export async function measureBaselines(request: BaselineRequest, ctx: RunContext = {}): Promise<BaselineCurve[]> {
   if (request.test.count === 0) fail('E_DATA_EMPTY', 'there are no samples to measure baselines on', {});
+  if (request.search.count === 0) {
+    fail('E_DATA_EMPTY', 'there are no samples to choose settings of baselines on', {}, 'Check --data and --samples.');
+  }
   checkPredictions(request);
   const inputs = request.store && (await describeInputs(request, ctx));
   const known = await request.store?.load('baselines', inputs);
