@@ -28,6 +28,8 @@ const HEAD_FILES = [
   'analysis.json',
   'evaluation.json',
   'head.tflite',
+  'head_encode.c',
+  'head_encode.h',
   'head_model_data.c',
   'head_model_data.h',
   'head_preprocess.c',

@@ -2,8 +2,8 @@
  * Range asymmetric numeral system over static tables. docs/wire-codecs.md has the format for strangers.
  * Source: J. Duda, arXiv:1311.2540; byte-wise renormalisation as F. Giesen describes it ("Interleaved entropy coders", arXiv:1402.3392).
  *
- * The encoder walks forward, needs no more than the state and emits bytes in order, which suits a device; the decoder reads the
- * payload from its end and finds the codes from the last to the first. All states are below 2^31.
+ * The encoder walks forward over the codes that the device holds in its arena (once for the check, once to code) and puts
+ * bytes in order; the decoder reads the payload from its end and finds the last code first. All states are below 2^31.
  */
 import { fail } from '../../core/errors.js';
 import type { CodecSpec, WireCodec } from './codec.js';
@@ -13,8 +13,11 @@ export type RansSpec = Extract<CodecSpec, { readonly id: 'rans' }>;
 
 /** From 2^23 on a state is full: the decoder reads bytes until it is. */
 export const RANS_FULL_STATE = 2 ** 23;
-/** Where the encoder begins and the decoder must end: 16 bits that a damaged payload hardly meets. */
+/** The encoder begins, and the decoder must end, with this plus a check over all codes. Smaller states would code badly. */
 export const RANS_FIRST_STATE = 2 ** 16;
+/** The check is h ← (h · factor + code) mod 2^16 from 0: any one wrong code shows. */
+export const RANS_CHECK_FACTOR = 40503;
+const CHECK_MASK = 0xffff;
 
 /** Frequencies before each code, and all of them: 2^bits + 1 entries. */
 export function cumulate(table: readonly number[]): Uint16Array {
@@ -81,7 +84,7 @@ class RansCoder {
     const allStarts = this.#starts;
     const tableOfChannel = this.#tableOfChannel;
     const channels = tableOfChannel.length;
-    let state = RANS_FIRST_STATE;
+    let state = RANS_FIRST_STATE + checkOf(codes, largest);
     let length = 0;
     let channel = 0;
     for (let i = 0; i < codes.length; i++) {
@@ -133,7 +136,8 @@ class RansCoder {
       if (channel-- === 0) channel = channels - 1;
     }
     if (at > 0) corrupt(payload, `${at} B of it belong to no code`);
-    if (state !== RANS_FIRST_STATE) corrupt(payload, `its codes end in state ${state} and not in ${RANS_FIRST_STATE}`);
+    const first = RANS_FIRST_STATE + checkOf(codes, this.#largest);
+    if (state !== first) corrupt(payload, `its codes end in state ${state} and not in ${first}`);
     return codes;
   }
 
@@ -145,6 +149,15 @@ class RansCoder {
     });
     return this.#codeOfSlot;
   }
+}
+
+function checkOf(codes: Uint8Array, largest: number): number {
+  let check = 0;
+  for (let i = 0; i < codes.length; i++) {
+    const code = codes[i] as number;
+    check = (Math.imul(check, RANS_CHECK_FACTOR) + (code < largest ? code : largest)) & CHECK_MASK;
+  }
+  return check;
 }
 
 function corrupt(payload: Uint8Array, why: string): never {
