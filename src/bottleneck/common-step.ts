@@ -89,7 +89,9 @@ function rangesOf(
     const at = k * count;
     const lowest = values[at + Math.floor(LOWEST_SHARE * (count - 1))] as number;
     const middle = values[at + (count >> 1)] as number;
-    const low = Math.max(middle - width / 2, lowest);
+    // A code lies on the median: at few bits most values then take that one code, and lose little.
+    const below = Math.ceil((middle - Math.max(middle - width / 2, lowest)) / step);
+    const low = middle - below * step;
     counts.fill(0);
     let squares = 0;
     for (let i = 0; i < count; i++) {
