@@ -13,6 +13,7 @@ const COMMANDS = [
   'demo',
   'init',
   'inspect',
+  'train',
   'analyze',
   'build',
   'verify',
