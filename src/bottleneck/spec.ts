@@ -119,6 +119,12 @@ export function fitToCut(spec: BottleneckSpec, shape: Shape): BottleneckSpec {
   return { ...spec, channels };
 }
 
+/** Whether `fitToCut` would take it. */
+export function takesCut(spec: BottleneckSpec, shape: Shape): boolean {
+  if ((spec.encoder === 'dense') !== (shape.length === 1) || (shape.length !== 1 && shape.length !== 3)) return false;
+  return spec.channels <= blockElements(spec.stride, shape);
+}
+
 /** Values of the cut behind one place on the wire. */
 function blockElements(stride: number, shape: Shape): number {
   const channels = shape.at(-1) as number;

@@ -60,7 +60,8 @@ export function addAnalysisOptions(command: Command): Command {
     .optionsGroup('Analysis:')
     .option('--engine <id>', `${ENGINE_CHOICES.join(', ')} (default onnx)`)
     .option('--threads <n>', 'threads of the engine (default: all cores)')
-    .option('--rank-by <score>', `${RANK_BY.join(', ')} (default cui)`);
+    .option('--rank-by <score>', `${RANK_BY.join(', ')} (default cui)`)
+    .option('--no-probe', 'do not look at the cuts behind untrained bottlenecks');
 }
 
 /** Collects usage problems of several options, so that all of them are reported at once. */
@@ -158,17 +159,18 @@ export function readOptions(raw: RawOptions, project: ProjectFile | undefined): 
       link: text('link', project?.link),
       engine: reader.choice<EngineChoice>('--engine', raw.engine, ENGINE_CHOICES),
       threads: reader.integer('--threads', raw.threads, 1),
+      probe: raw.probe !== false,
       rankBy: reader.choice<RankBy>('--rank-by', raw.rankBy, RANK_BY),
       budgets,
       seed,
     },
     testData: text('testData', project?.testData),
   };
-  if (result.analyze.rankBy === 'probe') {
+  if (result.analyze.rankBy === 'probe' && result.analyze.probe === false) {
     reader.add({
       code: 'E_USAGE',
-      message: '--rank-by probe needs the probes, which come with bottlenecks',
-      hint: 'Use cui, cuiSum, margin or taylor.',
+      message: '--rank-by probe needs the probes, which --no-probe leaves out',
+      hint: 'Leave one of the two out.',
     });
   }
   reader.finish();

@@ -87,7 +87,7 @@ export function measureCutCosts(
 
 /**
  * Costs of a head and a tail that are given, such as those around a bottleneck. Its arena is the planned one unless another is given.
- * @param wireBytes payload; default: the raw int8 values of the head's outputs
+ * @param options.wireBytes mean payload, rounded up; default: the raw int8 values of the head's outputs
  */
 export function measureSplitCost(
   head: Graph,
@@ -105,10 +105,14 @@ export function measureSplitCost(
     tailParameters: countParameters(tail),
     plannedArenaBytes,
     arenaBytes: options.arenaBytes ?? plannedArenaBytes,
-    wireBytes: options.wireBytes ?? head.outputs.reduce((n, id) => n + elementCount(tensorOf(head, id).shape), 0),
+    wireBytes: options.wireBytes === undefined ? rawBytes(head) : Math.ceil(options.wireBytes),
     head,
     tail,
   };
+}
+
+function rawBytes(head: Graph): number {
+  return head.outputs.reduce((n, id) => n + elementCount(tensorOf(head, id).shape), 0);
 }
 
 /**

@@ -5,7 +5,8 @@ import { type ImportanceTable, meanScores } from '../analyze/importance-table.js
 import type { BottleneckSpec } from '../bottleneck/bottleneck.js';
 import { cutShape, insertBottleneck } from '../bottleneck/insert.js';
 import { emptyWeights } from '../bottleneck/parameters.js';
-import { formatBottleneck } from '../bottleneck/spec.js';
+import { type CutProbe, type ProbeRequest, type Probes, probeCuts } from '../bottleneck/probe.js';
+import { fitToCut, formatBottleneck, packedWireBytes, takesCut } from '../bottleneck/spec.js';
 import type { RunContext } from '../core/context.js';
 import { wilsonInterval } from '../core/statistics.js';
 import { estimateCodeBytes } from '../cost/code-size.js';
@@ -34,16 +35,12 @@ export interface Deployment {
   readonly gateway: GatewayProfile;
 }
 
-/** What a cut is worth behind an untrained bottleneck, and which one. */
-export interface CutProbe {
-  /** null when the raw activation is small enough. */
-  readonly spec: BottleneckSpec | null;
-  /** Estimated payload, mean. */
-  readonly codedBytes: number;
-  /** Of the frozen network; share of `samples`. */
-  readonly accuracy: number;
-  readonly interval: readonly [number, number];
-  readonly samples: number;
+/** A look at every single-tensor cut behind an untrained bottleneck. */
+export interface ProbeWish {
+  readonly budgetWireBytes: number;
+  readonly samples: ProbeRequest['samples'];
+  /** Where a finished probe is kept; undefined when there is none. */
+  readonly kept?: { load(): Promise<Probes | undefined>; save(probes: Probes): Promise<void> };
 }
 
 export interface AnalyzeRequest {
@@ -67,10 +64,13 @@ export interface AnalyzeRequest {
   readonly deployment?: Deployment;
   readonly budgets?: Budgets;
   readonly rankBy?: RankBy;
-  /** Looks at cuts behind untrained bottlenecks; cuts that it says nothing of have no probe. */
-  readonly probe?: (cuts: readonly string[], ctx: RunContext) => Promise<ReadonlyMap<string, CutProbe>>;
-  /** Bottlenecks will be built as probed: costs and limits are judged with them. Default: of the raw activation. */
-  readonly planBottlenecks?: boolean;
+  /** Default: none. */
+  readonly probe?: ProbeWish;
+  /**
+   * Bottlenecks will be built: as probed, or all like this one. Costs and limits are judged with them. Default: with the raw
+   * activation.
+   */
+  readonly planBottlenecks?: 'probed' | BottleneckSpec;
   readonly seed?: number;
   readonly toolVersion: string;
   readonly warnings?: readonly string[];
@@ -103,17 +103,12 @@ export async function analyze(request: AnalyzeRequest, ctx: RunContext): Promise
   });
   const layers = describeLayers(network, table, layerIds, request.classes);
   const byId = new Map(layers.map((layer) => [layer.id, layer]));
-  const probes =
-    (await request.probe?.(
-      points.flatMap(({ tensors }) => (tensors.length === 1 ? tensors : [])),
-      ctx,
-    )) ?? new Map();
+  const probes = request.probe && (await probe(request, request.probe, points, ctx));
   const cuts = markLocalMaxima(
     points.map((point, i) => {
-      const probe: CutProbe | undefined = probes.get(point.id);
-      const planned =
-        request.planBottlenecks && probe ? planBottleneck(network, point.id, probe, deployment) : undefined;
-      return describeCut(point, costs[i] as CutCost, { layers: byId, budgets, deployment, probe, planned });
+      const probed = probes?.cuts.find(({ cut }) => cut === point.id);
+      const planned = planBottleneck(request, point, probed);
+      return describeCut(point, costs[i] as CutCost, { layers: byId, budgets, deployment, probed, planned });
     }),
   );
 
@@ -161,7 +156,17 @@ export async function analyze(request: AnalyzeRequest, ctx: RunContext): Promise
       cuiSum: rankCuts(single, 'cuiSum'),
       margin: rankCuts(single, 'margin'),
       taylor: rankCuts(single, 'taylor'),
+      ...(probes ? { probe: rankCuts(single, 'probe') } : {}),
     },
+    probe:
+      probes && request.probe
+        ? {
+            wireBytes: request.probe.budgetWireBytes,
+            fittedOn: probes.fittedOn,
+            measuredOn: probes.measuredOn,
+            full: probes.full,
+          }
+        : null,
     sizeExplains: finiteOrNull(
       pearson(
         single.map((c) => c.log10Cui ?? Number.NaN),
@@ -210,19 +215,42 @@ function describeLayers(
   });
 }
 
-/** Costs of a head with its encoder and a tail with its decoder: weights do not matter, so they are zero. */
-export function planBottleneck(
-  network: Graph,
-  cut: string,
-  { spec, codedBytes }: Pick<CutProbe, 'spec' | 'codedBytes'>,
-  deployment: Deployment | undefined,
-): CutCost | undefined {
-  if (!spec) return undefined;
-  const { head, tail } = insertBottleneck(network, cut, spec, emptyWeights(spec, cutShape(network, cut)));
-  return measureSplitCost(head, tail, {
-    arenaBytes: foreseeArenaBytes(head, deployment?.device),
-    wireBytes: codedBytes,
-  });
+async function probe(
+  { network, engine, threads, seed = 0 }: AnalyzeRequest,
+  { budgetWireBytes, samples, kept }: ProbeWish,
+  cuts: readonly CutPoint[],
+  ctx: RunContext,
+): Promise<Probes> {
+  const known = await kept?.load();
+  if (known) return known;
+  const options = { engine, seed, ...(threads === undefined ? {} : { threads }) };
+  const probes = await probeCuts({ network, cuts, samples, budgetWireBytes, ...options }, ctx);
+  await kept?.save(probes);
+  return probes;
+}
+
+/** The bottleneck that is going to be built at a cut, with head and tail as they will be but for their weights. */
+interface PlannedBottleneck {
+  readonly spec: BottleneckSpec;
+  readonly cost: CutCost;
+}
+
+/** Costs do not depend on weights, so they are zero. */
+function planBottleneck(
+  { network, planBottlenecks, deployment }: Pick<AnalyzeRequest, 'network' | 'planBottlenecks' | 'deployment'>,
+  { id, tensors }: CutPoint,
+  probed: CutProbe | undefined,
+): PlannedBottleneck | undefined {
+  if (!planBottlenecks || tensors.length > 1) return undefined;
+  const shape = cutShape(network, id);
+  const wanted = planBottlenecks === 'probed' ? probed?.bottleneck : planBottlenecks;
+  if (!wanted || !takesCut(wanted, shape)) return undefined;
+  const spec = fitToCut(wanted, shape);
+  const { head, tail } = insertBottleneck(network, id, spec, emptyWeights(spec, shape));
+  const estimate = planBottlenecks === 'probed' ? probed?.codedBytes : undefined;
+  const arenaBytes = foreseeArenaBytes(head, deployment?.device);
+  const wireBytes = estimate ?? packedWireBytes(spec, shape);
+  return { spec, cost: measureSplitCost(head, tail, { arenaBytes, wireBytes }) };
 }
 
 /** What a cut is judged by besides its own costs. */
@@ -230,25 +258,24 @@ export interface CutContext {
   readonly layers?: ReadonlyMap<string, LayerImportance>;
   readonly budgets: Budgets;
   readonly deployment: Deployment | undefined;
-  readonly probe?: CutProbe | undefined;
-  /** With the bottleneck that will be built. */
-  readonly planned?: CutCost | undefined;
+  readonly probed?: CutProbe | undefined;
+  readonly planned?: PlannedBottleneck | undefined;
 }
 
 /** Costs, importance and limits of one cut, before anything is built. */
 export function describeCut(
   point: CutPoint,
   cost: CutCost,
-  { layers, budgets, deployment, probe, planned }: CutContext,
+  { layers, budgets, deployment, probed, planned }: CutContext,
 ): AnalyzedCut {
   const layer = point.tensors.length === 1 ? layers?.get(point.tensors[0] as string) : undefined;
   const code = estimateCodeBytes(deployment?.device);
-  const { headWeightBytes, arenaBytes, plannedArenaBytes, headMacs, wireBytes } = planned ?? cost;
+  const { headWeightBytes, arenaBytes, plannedArenaBytes, headMacs, wireBytes } = planned?.cost ?? cost;
   const flashBytes = headWeightBytes + code.bytes;
   const memory = deployment
     ? checkMemory(deployment.device, { arenaBytes, weightBytes: headWeightBytes }, { link: deployment.link })
     : undefined;
-  const estimate = deployment ? estimateCutLatency(planned ?? cost, deployment, memory) : undefined;
+  const estimate = deployment ? estimateCutLatency(planned?.cost ?? cost, deployment, memory) : undefined;
   const reasons = findReasons(
     {
       flashBytes,
@@ -271,9 +298,9 @@ export function describeCut(
     cuiSum: layer?.cuiSum ?? null,
     margin: layer?.margin ?? null,
     taylor: layer?.taylor ?? null,
-    probeAccuracy: probe?.accuracy ?? null,
-    probeInterval: probe?.interval ?? null,
-    probeSamples: probe?.samples ?? 0,
+    probeAccuracy: probed?.accuracy ?? null,
+    probeInterval: probed?.interval ?? null,
+    probeSamples: probed?.samples ?? 0,
     headMacs: cost.headMacs,
     tailMacs: cost.tailMacs,
     headParameters: cost.headParameters,
@@ -283,14 +310,22 @@ export function describeCut(
     arenaPlannedBytes: plannedArenaBytes,
     flashBytes,
     wireBytes: cost.wireBytes,
-    wireBytesPlanned: probe?.codedBytes ?? null,
-    bottleneck: probe?.spec ? formatBottleneck(probe.spec) : null,
-    encoderMacs: planned ? planned.headMacs - cost.headMacs : 0,
+    wireBytesPlanned: planned?.cost.wireBytes ?? roundUp(probed?.codedBytes ?? null),
+    bottleneck: formatOrNull(planned?.spec ?? probed?.bottleneck ?? null),
+    encoderMacs: planned ? planned.cost.headMacs - cost.headMacs : 0,
     latencyUs: estimate?.latencyUs ?? null,
     energyJ: estimate?.energyJ ?? null,
     feasible: reasons.length === 0,
     reasons,
   };
+}
+
+function roundUp(bytes: number | null): number | null {
+  return bytes === null ? null : Math.ceil(bytes);
+}
+
+function formatOrNull(spec: BottleneckSpec | null): string | null {
+  return spec === null ? null : formatBottleneck(spec);
 }
 
 /** Candidates of I-SPLIT, on the curve over single-tensor cuts in order of depth. */
@@ -326,6 +361,9 @@ function describeAgreement(single: readonly AnalyzedCut[]): Record<string, numbe
     taylor: single.map((c) => c.taylor ?? Number.NaN),
     depth: single.map((_, i) => i),
     size: single.map((c) => -c.elements),
+    ...(single.some((c) => c.probeAccuracy !== null)
+      ? { probe: single.map((c) => c.probeAccuracy ?? Number.NaN) }
+      : {}),
   };
   return Object.fromEntries(
     Object.entries(others).map(([name, values]) => [name, finiteOrNull(spearman(cui, values))]),

@@ -46,6 +46,8 @@ export interface BottleneckSplitRequest {
   readonly network: Graph;
   readonly cut: string;
   readonly spec: BottleneckSpec;
+  /** Mean payload that is allowed; absent: what the codes come to. */
+  readonly wireBytes?: number | undefined;
   readonly training: TrainingSet;
   readonly validation: TrainingSet;
   readonly recipe: BottleneckRecipe;
@@ -111,6 +113,7 @@ export async function buildBottleneckSplit(request: BottleneckSplitRequest, ctx:
       spec,
       initial: weights,
       recipe,
+      ...withTarget(request),
       ...(prefix ? { quantizedHead: prefix.graph } : {}),
     },
     started,
@@ -154,7 +157,7 @@ async function startFromData(
 ): Promise<{ weights: BottleneckWeights; started: BottleneckedNetwork }> {
   const { network, cut, spec, training, engine, threads, seed } = request;
   const sample = await collectActivations(network, cut, inBatches(training), withThreads({ engine }, threads), ctx);
-  const weights = initialWeights(spec, sample, { seed });
+  const weights = initialWeights(spec, sample, { seed, ...withTarget(request) });
   return { weights, started: insertBottleneck(network, cut, spec, weights) };
 }
 
@@ -170,6 +173,15 @@ async function* inBatches(set: TrainingSet): AsyncGenerator<{ count: number; inp
     const count = Math.min(READ_BATCH, set.count - from);
     yield { count, inputs: set.inputs.subarray(from * size, (from + count) * size) };
   }
+}
+
+/** What is learnt is held to a little less than is allowed: other samples than the training ones take a little more. */
+const RATE_MARGIN = 0.04;
+/** State that a payload ends with. */
+const CODER_BYTES = 4;
+
+function withTarget({ wireBytes }: BottleneckSplitRequest): { codedBytes?: number } {
+  return wireBytes === undefined ? {} : { codedBytes: Math.max(1, (1 - RATE_MARGIN) * wireBytes - CODER_BYTES) };
 }
 
 /** A head made int8, with the codec learnt on its codes. */
@@ -211,13 +223,31 @@ function hashConstants(graph: Graph): string {
   return hash.digest('hex');
 }
 
-function stageInputs({ cut, spec, recipe, seed, training, validation, storeInputs }: BottleneckSplitRequest): object {
+function stageInputs({
+  cut,
+  spec,
+  wireBytes,
+  recipe,
+  seed,
+  training,
+  validation,
+  storeInputs,
+}: BottleneckSplitRequest): object {
   const set = ({ count, inputs, labels }: TrainingSet): object => ({
     count,
     values: inputs.length,
     labels: hashOf(labels),
   });
-  return { cut, spec, recipe, seed, request: storeInputs, training: set(training), validation: set(validation) };
+  return {
+    cut,
+    spec,
+    wireBytes: wireBytes ?? null,
+    recipe,
+    seed,
+    request: storeInputs,
+    training: set(training),
+    validation: set(validation),
+  };
 }
 
 function hashOf(labels: Int32Array): string {

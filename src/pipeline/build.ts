@@ -1,7 +1,7 @@
 import type { ArtifactManifest, WireTensor } from '../artifact/manifest.js';
 import { serialiseManifest } from '../artifact/parse-manifest.js';
 import type { BottleneckSpec } from '../bottleneck/bottleneck.js';
-import { formatBottleneck, parseBottleneck } from '../bottleneck/spec.js';
+import { fitToCut, formatBottleneck, parseBottleneck, takesCut } from '../bottleneck/spec.js';
 import { chooseRecipe } from '../bottleneck/train-recipe.js';
 import { type RunContext, throwIfAborted } from '../core/context.js';
 import { fail } from '../core/errors.js';
@@ -153,10 +153,12 @@ function splitBuilder(
 }
 
 /** A cut of several tensors has no bottleneck, nor has the whole network on the device. */
-function chooseBottleneck({ bottleneck }: BuildRequest, cut: AnalyzedCut): BottleneckSpec | undefined {
+function chooseBottleneck({ bottleneck, cut: asked }: BuildRequest, cut: AnalyzedCut): BottleneckSpec | undefined {
   if (!bottleneck || cut.tensors.length > 1 || cut.id === CUT_OUTPUT) return undefined;
-  if (bottleneck.spec !== 'planned') return bottleneck.spec;
-  return cut.bottleneck === null ? undefined : parseBottleneck(cut.bottleneck);
+  const shape = cut.shapes[0] as readonly number[];
+  if (bottleneck.spec === 'planned') return cut.bottleneck === null ? undefined : parseBottleneck(cut.bottleneck);
+  // A cut by hand that does not go with the bottleneck is an error; among many cuts such a one stays without.
+  return asked !== undefined || takesCut(bottleneck.spec, shape) ? fitToCut(bottleneck.spec, shape) : undefined;
 }
 
 type HeadBuilder = (head: Graph, output?: InputQuantization, weights?: string) => Promise<BuiltHead>;
@@ -182,6 +184,7 @@ async function buildBottlenecked(
       network,
       cut: cut.id,
       spec,
+      wireBytes: request.analyze.budgets?.wireBytes,
       training,
       validation,
       recipe: chooseRecipe(recipe, training.count),

@@ -104,7 +104,19 @@ export interface Analysis {
   readonly ranking: readonly string[];
   readonly pareto: readonly string[];
   /** All single-tensor cuts as the other predictors would rank them. */
-  readonly baselines: Readonly<Record<'depth' | 'size' | 'cui' | 'cuiSum' | 'margin' | 'taylor', readonly string[]>>;
+  readonly baselines: Readonly<Record<'depth' | 'size' | 'cui' | 'cuiSum' | 'margin' | 'taylor', readonly string[]>> & {
+    readonly probe?: readonly string[];
+  };
+  /** null without probes. */
+  readonly probe: {
+    /** Payload that every cut was compressed to, at most. */
+    readonly wireBytes: number;
+    /** Samples the projections were fitted to, and others that accuracy was measured on. */
+    readonly fittedOn: number;
+    readonly measuredOn: number;
+    /** Accuracy of the whole network on those. */
+    readonly full: number;
+  } | null;
   /** Pearson r between log10 CUI and −log10 elements over the single-tensor cuts; null when undefined. */
   readonly sizeExplains: number | null;
   /** Spearman ρ between CUI's ranking and each other predictor's. */

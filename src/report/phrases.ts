@@ -142,16 +142,22 @@ export const PREDICTOR_NAMES = {
   taylor: 'Taylor',
   depth: 'depth',
   size: 'size',
+  probe: 'probe',
 } as const satisfies Record<keyof Analysis['baselines'], string>;
 
 export type Predictor = keyof typeof PREDICTOR_NAMES;
-export const PREDICTORS = Object.keys(PREDICTOR_NAMES) as Predictor[];
+const PREDICTORS = Object.keys(PREDICTOR_NAMES) as Predictor[];
+
+/** Those that were measured: there may be no probes. */
+export function predictorsOf({ baselines }: Analysis): Predictor[] {
+  return PREDICTORS.filter((predictor) => baselines[predictor] !== undefined);
+}
 
 /** The cut each predictor would put first, among those that fit. */
 export function firstByPredictor(analysis: Analysis): { predictor: Predictor; id: string }[] {
   const fits = new Set(analysis.cuts.filter((cut) => cut.feasible).map((cut) => cut.id));
   return PREDICTORS.flatMap((predictor) => {
-    const id = analysis.baselines[predictor].find((candidate) => fits.has(candidate));
+    const id = analysis.baselines[predictor]?.find((candidate) => fits.has(candidate));
     return id === undefined ? [] : [{ predictor, id }];
   });
 }

@@ -11,8 +11,8 @@ import {
   keepTogether,
   log10CuiSum,
   PREDICTOR_NAMES,
-  PREDICTORS,
   type Predictor,
+  predictorsOf,
 } from './phrases.js';
 
 const formatScore = (value: number | null): string => (value === null ? '–' : value.toExponential(2));
@@ -77,10 +77,10 @@ export function drawPredictorTable(analysis: Analysis): Markup {
     {
       header: 'first three of all cuts',
       className: 'l why',
-      cell: (p) => html`<code>${analysis.baselines[p].slice(0, 3).join(', ')}</code>`,
+      cell: (p) => html`<code>${(analysis.baselines[p] ?? []).slice(0, 3).join(', ')}</code>`,
     },
   ];
-  return drawHtmlTable(columns, PREDICTORS, (p) => (p === analysis.rankBy ? 'first' : ''));
+  return drawHtmlTable(columns, predictorsOf(analysis), (p) => (p === analysis.rankBy ? 'first' : ''));
 }
 
 const PREDICTOR_MEANING: Readonly<Record<Predictor, string>> = {
@@ -90,13 +90,14 @@ const PREDICTOR_MEANING: Readonly<Record<Predictor, string>> = {
   taylor: 'first-order effect of removing a channel',
   depth: 'the deepest first: a baseline that looks at nothing',
   size: 'the smallest activation first: a baseline that looks at no data',
+  probe: 'accuracy behind an untrained bottleneck of the wire budget',
 };
 
 /** Rank of every single-tensor cut under each predictor; ranks far from CUI's stand out. */
 export function drawRankMatrix(analysis: Analysis): Markup {
   const single = analysis.cuts.filter((cut) => cut.tensors.length === 1);
   const place = new Map(
-    PREDICTORS.map((p) => [p, new Map(analysis.baselines[p].map((id, i) => [id, i + 1]))] as const),
+    predictorsOf(analysis).map((p) => [p, new Map(analysis.baselines[p]?.map((id, i) => [id, i + 1]))] as const),
   );
   const rankOf = (p: Predictor, cut: AnalyzedCut): number => place.get(p)?.get(cut.id) ?? 0;
   const far = Math.max(3, Math.ceil(single.length / 4));
@@ -106,7 +107,7 @@ export function drawRankMatrix(analysis: Analysis): Markup {
   };
   const columns: HtmlColumn<AnalyzedCut>[] = [
     { header: 'cut', className: 'l id', cell: (cut) => html`<code>${cut.id}</code>` },
-    ...PREDICTORS.map((p) => ({ header: PREDICTOR_NAMES[p], cell: (cut: AnalyzedCut) => cell(p, cut) })),
+    ...predictorsOf(analysis).map((p) => ({ header: PREDICTOR_NAMES[p], cell: (cut: AnalyzedCut) => cell(p, cut) })),
   ];
   return html`<p class="note">Rank of each cut by each predictor, 1 = best; bold where it is ${far} places or more from CUI's.</p>${drawHtmlTable(columns, single)}`;
 }

@@ -2,20 +2,22 @@ import type { ImportanceCheckpoints } from '../analyze/importance.js';
 import { parseTable, serialiseTable } from '../analyze/importance-table.js';
 import type { StageStore } from '../artifact/stage-store.js';
 import { writeFilesAtomically } from '../artifact/write-files.js';
+import type { Probes } from '../bottleneck/probe.js';
 import type { RunContext } from '../core/context.js';
 import { fail } from '../core/errors.js';
 import { resolveClassList } from '../data/class-names.js';
 import type { Dataset } from '../data/dataset.js';
 import { type DatasetOptions, openDataset } from '../data/open-dataset.js';
+import { drawStratified } from '../data/roles.js';
 import { loadDevice, loadGateway, loadLink } from '../devices/index.js';
 import type { Engine } from '../engines/engine.js';
 import { createEngine, type EngineChoice } from '../engines/index.js';
 import { tensorOf } from '../ir/graph.js';
-import { type AnalyzeRequest, analyze, type Deployment } from '../pipeline/analyze.js';
+import { type AnalyzeRequest, analyze, type Deployment, type ProbeWish } from '../pipeline/analyze.js';
 import type { Analysis, RankBy } from '../plan/analysis.js';
 import type { Budgets } from '../plan/budgets.js';
 import type { PreprocessOptions } from '../preprocess/options.js';
-import { canonicalSpec, type PreprocessSpec } from '../preprocess/spec.js';
+import { canonicalSpec, inputElements, type PreprocessSpec } from '../preprocess/spec.js';
 import { choosePreprocess, type OpenedModel } from './open-model.js';
 import { VERSION } from './version.js';
 
@@ -33,6 +35,8 @@ export interface AnalyzeOptions
   readonly gateway?: string | undefined;
   readonly budgets?: Budgets | undefined;
   readonly rankBy?: RankBy | undefined;
+  /** False: no probes. */
+  readonly probe?: boolean | undefined;
   readonly seed?: number | undefined;
   /** Where finished work is kept and found again; absent = nowhere. */
   readonly store?: StageStore | undefined;
@@ -71,7 +75,10 @@ export async function analyzeModel(
   const { spec, assumed } = choosePreprocess(model, options);
   const dataset = await openLabelledData(model, options, ctx);
   const engine = await createEngine(options.engine ?? 'onnx');
-  return analyze(await prepareAnalysis({ model, dataset, spec, assumed, engine, deployment }, options, ctx), ctx);
+  const request = await prepareAnalysis({ model, dataset, spec, assumed, engine, deployment }, options, ctx);
+  // With a wire budget `build` puts a bottleneck at the cut: what fits is judged with it.
+  const plans = request.probe !== undefined && options.budgets?.wireBytes !== undefined;
+  return analyze(plans ? { ...request, planBottlenecks: 'probed' } : request, ctx);
 }
 
 /** What analysis needs, opened. */
@@ -118,6 +125,7 @@ export async function prepareAnalysis(
     data: { name: description.name, format: description.format, part: description.part ?? null },
     samples: (first) => dropFirst(dataset, first).batches({ batchSize: 64, spec, ...ctx }),
     ...(checkpoints ? { checkpoints } : {}),
+    ...(options.probe === false ? {} : { probe: await wishForProbes({ model, dataset, spec, engine }, options, ctx) }),
     sampleCount: dataset.count,
     engine,
     toolVersion: VERSION,
@@ -129,6 +137,47 @@ export async function prepareAnalysis(
     ...(options.rankBy ? { rankBy: options.rankBy } : {}),
     ...(options.threads === undefined ? {} : { threads: options.threads }),
     ...(options.batchSize === undefined ? {} : { batchSize: options.batchSize }),
+  };
+}
+
+/** Samples that probes look at: their accuracy is told with its interval. */
+const MOST_PROBE_SAMPLES = 1000;
+const PROBE_STREAM = 5;
+/** Without a wire budget probes compress to this share of the input's bytes: beyond it the picture itself would be sent. */
+const PROBED_SHARE = 0.25;
+
+/** Probes depend on what importance depends on, and on the bytes they compress to. */
+async function wishForProbes(
+  { model, dataset, spec, engine }: Pick<OpenedInputs, 'model' | 'dataset' | 'spec' | 'engine'>,
+  options: AnalyzeOptions,
+  ctx: RunContext,
+): Promise<ProbeWish> {
+  const seed = options.seed ?? 0;
+  const drawn =
+    dataset.count <= MOST_PROBE_SAMPLES
+      ? dataset
+      : dataset.select(drawStratified(dataset.labels, MOST_PROBE_SAMPLES, seed + PROBE_STREAM));
+  const budgetWireBytes = options.budgets?.wireBytes ?? Math.max(1, Math.round(PROBED_SHARE * inputElements(spec)));
+  const { store } = options;
+  const inputs = store && {
+    ...(await describeInputs(model, drawn, spec, engine, options, ctx)),
+    budgetWireBytes,
+    seed,
+  };
+  return {
+    budgetWireBytes,
+    samples: () => drawn.batches({ batchSize: 64, spec, ...ctx }),
+    ...(store
+      ? {
+          kept: {
+            async load() {
+              const text = await store.load('probes', inputs);
+              return text === undefined ? undefined : (JSON.parse(text) as Probes);
+            },
+            save: (probes) => store.save('probes', inputs, JSON.stringify(probes)),
+          },
+        }
+      : {}),
   };
 }
 
@@ -148,12 +197,7 @@ async function keepImportance(
   ctx: RunContext,
 ): Promise<ImportanceCheckpoints> {
   const inputs = {
-    tool: VERSION,
-    model: model.sha256,
-    data: await dataset.contentSha256(ctx),
-    spec: canonicalSpec(spec),
-    engine: engine.description,
-    threads: options.threads ?? null,
+    ...(await describeInputs(model, dataset, spec, engine, options, ctx)),
     batchSize: options.batchSize ?? null,
   };
   return {
@@ -162,6 +206,24 @@ async function keepImportance(
       return text === undefined ? undefined : parseTable(text);
     },
     save: (table) => store.save('importance', inputs, serialiseTable(table)),
+  };
+}
+
+async function describeInputs(
+  model: OpenedModel,
+  dataset: Dataset,
+  spec: PreprocessSpec,
+  engine: Engine,
+  options: AnalyzeOptions,
+  ctx: RunContext,
+): Promise<object> {
+  return {
+    tool: VERSION,
+    model: model.sha256,
+    data: await dataset.contentSha256(ctx),
+    spec: canonicalSpec(spec),
+    engine: engine.description,
+    threads: options.threads ?? null,
   };
 }
 

@@ -4,15 +4,19 @@ import { checkReplaceable, holdsBuild, PLAN_FILE, removeLeftovers, replaceFolder
 import { cacheFolderOf, rememberSources, type SourceHints } from '../artifact/source-hints.js';
 import { openStageStore, removeStaleTemporaries } from '../artifact/stage-store.js';
 import { checkWritable } from '../artifact/write-files.js';
+import { parseBottleneck } from '../bottleneck/spec.js';
+import type { RecipeName } from '../bottleneck/train-recipe.js';
 import type { RunContext } from '../core/context.js';
+import { fail } from '../core/errors.js';
 import type { Dataset } from '../data/dataset.js';
 import { drawStratified, splitRoles } from '../data/roles.js';
 import { createEngine } from '../engines/index.js';
 import { build } from '../pipeline/build.js';
-import type { Build, BuildOutcome } from '../pipeline/build-request.js';
+import type { BottleneckWish, Build, BuildOutcome } from '../pipeline/build-request.js';
 import type { Analysis } from '../plan/analysis.js';
 import type { SplitPlan } from '../plan/split-plan.js';
-import { canonicalSpec } from '../preprocess/spec.js';
+import { canonicalSpec, type PreprocessSpec } from '../preprocess/spec.js';
+import { loadTrainingSet } from '../train/training-set.js';
 import { verifyHead } from '../verify/verify-head.js';
 import { type AnalyzeOptions, chooseDeployment, openLabelledData, prepareAnalysis } from './analyze-model.js';
 import { heldOutShare, MOST_TEST_SAMPLES, openTestData } from './held-out.js';
@@ -30,6 +34,14 @@ export interface BuildOptions extends Omit<AnalyzeOptions, 'store'> {
   readonly testData?: string | undefined;
   readonly testLabels?: string | undefined;
   readonly calibrationSamples?: number | undefined;
+  /**
+   * What stands at the cut: `none`; `auto`, what the probes choose for the wire budget; or one such as `conv3x3-s2-c8-b4`, `i-split`.
+   * Default: `auto` with a wire budget, else `none`.
+   */
+  readonly bottleneck?: string | undefined;
+  /** Samples it is trained on, at most. Default: 20 000. */
+  readonly trainSamples?: number | undefined;
+  readonly recipe?: RecipeName | undefined;
   /** False: nothing is taken from the stage cache beside the folder. */
   readonly cache?: boolean | undefined;
 }
@@ -38,6 +50,9 @@ export interface BuildOptions extends Omit<AnalyzeOptions, 'store'> {
 export interface BuildSamples {
   readonly importance: number;
   readonly calibration: number;
+  /** Of the bottleneck; 0 without one. */
+  readonly training: number;
+  readonly validation: number;
   readonly test: number;
   readonly on: 'test' | 'held-out';
   readonly testName: string;
@@ -92,13 +107,18 @@ export async function buildModel(
   const data = await openBuildData(model, options, ctx);
   const engine = await createEngine(options.engine ?? 'onnx');
   const inputs = { model, dataset: data.importance, spec, assumed, engine, deployment };
-  const analyze = await prepareAnalysis(inputs, { ...options, store }, ctx);
+  const prepared = await prepareAnalysis(inputs, { ...options, store }, ctx);
+  const bottleneck = wishForBottleneck(options, data, spec, ctx);
+  const analyze = bottleneck
+    ? { ...prepared, planBottlenecks: bottleneck.spec === 'planned' ? ('probed' as const) : bottleneck.spec }
+    : prepared;
   const calibrationSha256 = await data.calibration.contentSha256(ctx);
   const outcome = await build(
     {
       analyze,
       preprocessing: spec,
       pictures: data.calibration.describe().stored === 'u8',
+      bottleneck,
       cut: options.cut,
       calibration: {
         samples: () => data.calibration.batches({ batchSize: 64, spec, ...ctx }),
@@ -123,6 +143,12 @@ export async function buildModel(
         spec: canonicalSpec(spec),
         engine: engine.description,
         threads: options.threads ?? null,
+        ...(bottleneck && data.training && data.validation
+          ? {
+              training: await data.training.contentSha256(ctx),
+              validation: await data.validation.contentSha256(ctx),
+            }
+          : {}),
       },
     },
     ctx,
@@ -133,6 +159,8 @@ export async function buildModel(
   const samples: BuildSamples = {
     importance: data.importance.count,
     calibration: data.calibration.count,
+    training: outcome.training?.trainingSamples ?? 0,
+    validation: outcome.training?.validationSamples ?? 0,
     test: data.test.count,
     on: data.on,
     testName: data.test.describe().name,
@@ -142,6 +170,9 @@ export async function buildModel(
 }
 
 interface BuildData {
+  /** Only where a bottleneck is wanted. */
+  readonly training: Dataset | undefined;
+  readonly validation: Dataset | undefined;
   readonly importance: Dataset;
   readonly calibration: Dataset;
   readonly test: Dataset;
@@ -156,11 +187,57 @@ async function openBuildData(model: OpenedModel, options: BuildOptions, ctx: Run
   const roles = given ? { train: whole, test: given } : splitRoles(whole, seed, { test: heldOutShare(whole.count) });
   const draw = (from: Dataset, atMost: number, stream: number): Dataset =>
     from.count <= atMost ? from : from.select(drawStratified(from.labels, atMost, seed + stream));
+  const choices = wantsBottleneck(options)
+    ? splitRoles(roles.train, seed, { validation: validationShare(roles.train.count) })
+    : undefined;
+  const train = choices?.train ?? roles.train;
   return {
-    importance: draw(roles.train, MOST_IMPORTANCE_SAMPLES, 1),
-    calibration: draw(roles.train, options.calibrationSamples ?? CALIBRATION_SAMPLES, 2),
+    training: choices && draw(train, options.trainSamples ?? MOST_TRAINING_SAMPLES, 4),
+    validation: choices?.validation,
+    importance: draw(train, MOST_IMPORTANCE_SAMPLES, 1),
+    calibration: draw(train, options.calibrationSamples ?? CALIBRATION_SAMPLES, 2),
     test: draw(roles.test, MOST_TEST_SAMPLES, 3),
     on: given ? 'test' : 'held-out',
+  };
+}
+
+/** A tenth of the samples chooses among what training gives, and never more than this. */
+const VALIDATION_SHARE = 0.1;
+const MOST_VALIDATION_SAMPLES = 1000;
+const MOST_TRAINING_SAMPLES = 20_000;
+
+function validationShare(count: number): number {
+  return Math.min(VALIDATION_SHARE, MOST_VALIDATION_SAMPLES / count);
+}
+
+function wantsBottleneck({ bottleneck, budgets }: BuildOptions): boolean {
+  return (bottleneck ?? (budgets?.wireBytes === undefined ? 'none' : 'auto')) !== 'none';
+}
+
+/** @throws IsplitError E_BOTTLENECK_SPEC, E_USAGE for `auto` without probes */
+function wishForBottleneck(
+  options: BuildOptions,
+  { training, validation }: BuildData,
+  spec: PreprocessSpec,
+  ctx: RunContext,
+): BottleneckWish | undefined {
+  if (!training || !validation) return undefined;
+  const { bottleneck = 'auto', recipe = 'default' } = options;
+  if (bottleneck === 'auto' && options.probe === false) {
+    fail('E_USAGE', 'a bottleneck is chosen by the probes, which --no-probe leaves out', { bottleneck }, 'Name one.');
+  }
+  let loaded: ReturnType<BottleneckWish['samples']> | undefined;
+  const load = async (): ReturnType<BottleneckWish['samples']> => ({
+    training: await loadTrainingSet(training, spec, ctx),
+    validation: await loadTrainingSet(validation, spec, ctx),
+  });
+  return {
+    spec: bottleneck === 'auto' ? 'planned' : parseBottleneck(bottleneck),
+    recipe,
+    samples: () => {
+      loaded ??= load();
+      return loaded;
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { IsplitError, Problems } from '../../core/errors.js';
-import { buildModel, defaultBuildFolder, openModel } from '../../sdk.js';
+import { buildModel, defaultBuildFolder, openModel, RECIPES, type RecipeName } from '../../sdk.js';
 import { showBuild } from '../build-result.js';
 import { defineCommand, runAction } from '../command.js';
 import {
@@ -21,6 +21,7 @@ export function buildCommand(): Command {
       'build model.h5 --data samples/ --device esp32-s3 --budget 300KB',
       'build model.onnx --data train.npz --test-data test.npz --device esp32-c3 --budget-latency 500ms',
       'build model.h5 --data samples/ --device coral --cut conv3 --out build/by-hand',
+      'build model.h5 --data samples/ --device esp32-s3 --budget-wire 512B --budget-macs 5M',
       'build --device coral --budget 4MB --json',
     ],
   );
@@ -33,6 +34,12 @@ export function buildCommand(): Command {
     .option('--test-data <path>', 'samples no choice is made on; without them a seeded part of --data is held out')
     .option('--test-labels <path>', 'labels beside the test data')
     .option('--calibration-samples <n>', 'samples the activation ranges are taken from (default 128)')
+    .option(
+      '--bottleneck <spec>',
+      'auto (chosen for --budget-wire), none, one such as conv3x3-s2-c8-b4, or i-split (default: auto with --budget-wire)',
+    )
+    .option('--train-samples <n>', 'samples the bottleneck is trained on, at most (default 20000)')
+    .option('--recipe <name>', `how long it is trained: ${RECIPES.join(' or ')}`)
     .option('--no-cache', 'take nothing from earlier runs')
     .option('--out <dir>', 'folder that is made or replaced (default build/<model>-<device>)');
   addAnalysisOptions(addDeploymentOptions(addDataOptions(addModelOptions(command))));
@@ -53,7 +60,10 @@ export function buildCommand(): Command {
           cut: text(raw.cut),
           testData: options.testData,
           testLabels: text(raw.testLabels),
-          calibrationSamples: readCount(raw.calibrationSamples),
+          calibrationSamples: readCount('--calibration-samples', raw.calibrationSamples),
+          bottleneck: text(raw.bottleneck),
+          trainSamples: readCount('--train-samples', raw.trainSamples),
+          recipe: readRecipe(raw.recipe),
           cache: raw.cache !== false,
         },
         ctx,
@@ -68,14 +78,25 @@ function text(value: string | boolean | undefined): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-function readCount(value: string | boolean | undefined): number | undefined {
+function readRecipe(value: string | boolean | undefined): RecipeName | undefined {
+  if (typeof value !== 'string') return undefined;
+  const found = RECIPES.find((name) => name === value);
+  if (found) return found;
+  throw new IsplitError({
+    code: 'E_USAGE',
+    message: `--recipe "${value}" is not one of ${RECIPES.join(', ')}`,
+    context: { option: '--recipe', value },
+  });
+}
+
+function readCount(option: string, value: string | boolean | undefined): number | undefined {
   if (typeof value !== 'string') return undefined;
   const count = Number(value);
   if (Number.isSafeInteger(count) && count > 0) return count;
   throw new IsplitError({
     code: 'E_USAGE',
-    message: `--calibration-samples "${value}" is not a whole number of at least 1`,
-    context: { option: '--calibration-samples', value },
+    message: `${option} "${value}" is not a whole number of at least 1`,
+    context: { option, value },
   });
 }
 

@@ -224,6 +224,7 @@ export function deployedAnalysis(): Analysis {
     })),
     ranking: ['pool2', 'conv2_2', 'conv1_2', 'pool1', 'conv1_2+pool1'],
     pareto: ['conv1_2', 'pool1', 'pool2'],
+    probe: null,
     baselines: {
       depth: ['dense1', 'conv3_1', 'pool2', 'conv2_2', 'pool1', 'conv1_2', 'conv1_1'],
       size: ['dense1', 'pool2', 'pool1', 'conv3_1', 'conv2_2', 'conv1_1', 'conv1_2'],
