@@ -6,7 +6,6 @@ import type { Graph } from '../../ir/graph.js';
 import type { PreprocessSpec } from '../../preprocess/spec.js';
 import type { SplitUnderTest } from '../evaluate-split.js';
 import type { Interval, Prediction } from '../evaluation.js';
-import type { FineTuneOptions } from './fine-tune.js';
 import type { PictureCodec } from './picture-codec.js';
 
 /** Payload bytes that curves are drawn through. */
@@ -58,4 +57,24 @@ export interface AlternativeOnDevice {
   readonly interval: Interval | null;
   readonly fits: boolean | null;
   readonly latencyUs?: number | null;
+}
+
+export interface FineTuneOptions {
+  /** Training samples; none of them is in the test or among those that settings were searched on. */
+  readonly train: Dataset;
+  readonly options?: FineTuneSettings | undefined;
+}
+
+export interface FineTuneSettings {
+  /** Default 8. */
+  readonly epochs?: number;
+  /** Peak of Adam's, default 0.001. */
+  readonly learningRate?: number;
+  /** Default 64. */
+  readonly batchSize?: number;
+  /** Mirror every second picture; default true for colour pictures, where left and right mean the same. */
+  readonly flip?: boolean;
+  /** At most so many training samples, default 10 000. */
+  readonly samples?: number;
+  readonly seed?: number;
 }

@@ -23,32 +23,12 @@ import {
 import type { Checkpoints, TrainedValues, TrainingProblem } from '../../train/training.js';
 import { checkLabels } from '../../train/training-set.js';
 import { BatchRunner } from '../batch-runner.js';
-import type { BaselineRequest } from './baseline-request.js';
+import type { BaselineRequest, FineTuneOptions } from './baseline-request.js';
 import { PictureClassifier } from './classifier.js';
 import { describeSetting, type PictureCodec } from './picture-codec.js';
 import { joinPictures, type PictureBatch, readPictures } from './pictures.js';
 import type { TriedSetting } from './search-settings.js';
 import { sendPictures } from './send-pictures.js';
-
-export interface FineTuneOptions {
-  /** Training samples; none of them is in the test or among those that settings were searched on. */
-  readonly train: Dataset;
-  readonly options?: FineTuneSettings | undefined;
-}
-
-export interface FineTuneSettings {
-  /** Default 8. */
-  readonly epochs?: number;
-  /** Peak of Adam's, default 0.001. */
-  readonly learningRate?: number;
-  /** Default 64. */
-  readonly batchSize?: number;
-  /** Mirror every second picture; default true for colour pictures, where left and right mean the same. */
-  readonly flip?: boolean;
-  /** At most so many training samples, default 10 000. */
-  readonly samples?: number;
-  readonly seed?: number;
-}
 
 const DEFAULTS = { epochs: 8, learningRate: 1e-3, batchSize: 64, samples: 10_000, seed: 0 } as const;
 /** float32 inputs held in memory. */
