@@ -1,7 +1,7 @@
 import { findCutPoints } from '../src/analyze/cut-points.js';
 import { openDataset } from '../src/data/open-dataset.js';
 import { createEngine } from '../src/engines/index.js';
-import { elementCount, type Graph, tensorOf } from '../src/ir/graph.js';
+import { elementCount, tensorOf } from '../src/ir/graph.js';
 import { partitionGraph } from '../src/ir/partition.js';
 import { findLogits } from '../src/passes/logits.js';
 import { chooseInputQuantization } from '../src/preprocess/choose-input-quantization.js';
@@ -85,6 +85,26 @@ export async function measureEntropy(
   options: EntropyOptions,
   report: (line: string) => void,
 ): Promise<EntropyRow[]> {
+  const rows: EntropyRow[] = [];
+  for await (const { cut, shape, learnt, sent } of runHeads(subject, options)) {
+    for (const bits of WIDTHS) {
+      rows.push({ model: subject.name, cut, ...codeSamples(shape, learnt, sent, bits, options) });
+      report(`${subject.name} ${cut} ${bits} bit: ${rows.at(-1)?.ratio.toFixed(4)}`);
+    }
+  }
+  return rows;
+}
+
+/** Codes of the int8 head at one cut, samples one after the other. */
+export interface HeadCodes {
+  readonly cut: string;
+  readonly shape: readonly number[];
+  /** Of training and of test samples. */
+  readonly learnt: Uint8Array;
+  readonly sent: Uint8Array;
+}
+
+export async function* runHeads(subject: EntropyCase, options: EntropyOptions): AsyncGenerator<HeadCodes> {
   const opened = await openModel(subject.model());
   const { network } = opened;
   const { spec } = choosePreprocess(opened, subject.options);
@@ -103,7 +123,6 @@ export async function measureEntropy(
   const calibration = training.subarray(0, options.calibrationSamples * sampleSize);
   const test = toInt8(await read(subject.test(), options.testSamples));
   const engine = await createEngine('onnx');
-  const rows: EntropyRow[] = [];
   const known = findCutPoints(network, findLogits(network).id).map(({ id }) => id);
   for (const cut of subject.cuts.slice(0, options.cuts)) {
     if (!known.includes(cut)) throw new Error(`${subject.name} has no cut ${cut}: ${known.join(', ')}`);
@@ -121,24 +140,22 @@ export async function measureEntropy(
       },
       {},
     );
-    const learnt = codesOf(await runRecords(graph, toInt8(training), options.trainingSamples));
-    const sent = codesOf(await runRecords(graph, test, options.testSamples));
-    for (const bits of WIDTHS) {
-      rows.push({ model: subject.name, cut, ...codeSamples(graph, learnt, sent, bits, options) });
-      report(`${subject.name} ${cut} ${bits} bit: ${rows.at(-1)?.ratio.toFixed(4)}`);
-    }
+    yield {
+      cut,
+      shape: tensorOf(graph, graph.outputs[0] as string).shape.slice(1),
+      learnt: codesOf(await runRecords(graph, toInt8(training), options.trainingSamples)),
+      sent: codesOf(await runRecords(graph, test, options.testSamples)),
+    };
   }
-  return rows;
 }
 
 function codeSamples(
-  graph: Graph,
+  shape: readonly number[],
   learnt: Uint8Array,
   sent: Uint8Array,
   bits: WireBits,
   { trainingSamples, testSamples }: EntropyOptions,
 ): Omit<EntropyRow, 'model' | 'cut'> {
-  const shape = tensorOf(graph, graph.outputs[0] as string).shape.slice(1);
   const size = elementCount(shape);
   const largest = bits === 8 ? 255 : Math.max(1, learnt.toSorted()[Math.floor(0.99 * (learnt.length - 1))] as number);
   const top = 2 ** bits - 1;
@@ -198,7 +215,7 @@ export const entropyCodec: Evidence = {
   summary: 'coded bytes of real activations against their zero-order entropy per channel',
   missing: missingSharedData,
   async run(report) {
-    const options = { calibrationSamples: 100, trainingSamples: 400, testSamples: 400 };
+    const options = { calibrationSamples: 40, trainingSamples: 200, testSamples: 200 };
     const rows: EntropyRow[] = [];
     for (const subject of ENTROPY_CASES) rows.push(...(await measureEntropy(subject, options, report)));
     return { ...options, rows };

@@ -1,5 +1,6 @@
 /** The generated C encoder against the TypeScript one, compiled with every warning and both sanitizers. */
 import { describe, expect, it } from 'vitest';
+import { ENTROPY_CASES, type EntropyCase, runHeads } from '../../evidence/entropy-codec.js';
 import { createRandom, type Random } from '../../src/core/random.js';
 import { type CodecSpec, WIRE_CODE_BITS, type WireBits } from '../../src/wire/codecs/codec.js';
 import { createCodec } from '../../src/wire/codecs/create-codec.js';
@@ -8,6 +9,14 @@ import { learnRansTables } from '../../src/wire/codecs/learn-rans-tables.js';
 import { commandTool, describeNeeding } from '../support/shared-data.js';
 import { type EncoderCase, expectedPayload, runEncodersInC } from './encoder-campaign.js';
 import { COMPILERS } from './preprocess-campaign.js';
+
+const QUICK_HEADS = {
+  calibrationSamples: 10,
+  trainingSamples: 40,
+  testSamples: 20,
+  cuts: 1,
+  quantize: { rangeMethod: 'minmax', equalise: false, correctBias: false },
+} as const;
 
 const PACKAGES = { gcc: 'apt-get install gcc', clang: 'apt-get install clang' } as const;
 
@@ -73,6 +82,24 @@ function randomCases(): EncoderCase[] {
 
 for (const compiler of COMPILERS) {
   describeNeeding([commandTool(compiler, PACKAGES[compiler])], `C99 encoders compiled by ${compiler}`, () => {
+    it('give them on the activations of a real head as well', async () => {
+      const demo = ENTROPY_CASES.find(({ name }) => name === 'fashion-cnn') as EntropyCase;
+      for await (const { cut, shape, learnt, sent } of runHeads(demo, QUICK_HEADS)) {
+        const codec = learnRansTables({ codes: learnt, count: QUICK_HEADS.trainingSamples, shape, bits: 8 });
+        const wire = [{ id: cut, shape, codec }];
+        const size = sent.length / QUICK_HEADS.testSamples;
+        const samples = Array.from({ length: QUICK_HEADS.testSamples }, (_, i) =>
+          Int8Array.from(sent.subarray(i * size, (i + 1) * size), (code) => code - 128),
+        );
+        const [payloads] = runEncodersInC(compiler, [{ wire, samples }]);
+        const expected = samples.map((values) => expectedPayload(wire, values));
+        expect(payloads?.map((bytes) => Buffer.from(bytes).toString('hex'))).toEqual(
+          expected.map((bytes) => Buffer.from(bytes).toString('hex')),
+        );
+        expect(Math.max(...expected.map(({ length }) => length))).toBeLessThan(size);
+      }
+    }, 120_000);
+
     it('give the bytes of the TypeScript encoders, whatever the values are', () => {
       const cases = randomCases();
       const payloads = runEncodersInC(compiler, cases);
