@@ -72,8 +72,9 @@ export interface TrainedBottleneck {
 export async function trainBottleneck(request: TrainBottleneckRequest, ctx: RunContext): Promise<TrainedBottleneck> {
   const { network, cut, spec, initial, quantizedHead, codedBytes, recipe, seed } = request;
   if (recipe.trainHead && quantizedHead) throw new RangeError('a head that learns is quantized afterwards');
-  const weights =
-    'decoder' in initial ? initial : initialWeights(spec, initial, { seed, ...(codedBytes ? { codedBytes } : {}) });
+  const { decoder = 'linear' } = recipe;
+  const options = { seed, decoder, ...(codedBytes === undefined ? {} : { codedBytes }) };
+  const weights = 'decoder' in initial ? initial : initialWeights(spec, initial, options);
   const started = insertBottleneck(network, cut, spec, weights);
   const start: LearningStart = recipe.trainHead ? 'input' : 'cut';
   return withFrozenParts({ ...request, handedOn: quantizedHead }, start, ctx, async (shared, judge) => {

@@ -50,9 +50,15 @@ export function appendCodedBytes(builder: GraphBuilder, wire: string, bits: Wire
   return op('mul', [bitsAPlace, builder.scalar(places / batch / 8)]);
 }
 
-/** (bytes / wanted − 1)²: on target nothing, a tenth beside it a hundredth. */
+/** Bytes that are not used are worth some, not as much as bytes too many. */
+const BELOW = 0.15;
+
+/** (bytes / wanted − 1)² above what is wanted, a part of it below: on target nothing, a tenth above it a hundredth. */
 export function appendRateLoss(builder: GraphBuilder, bytes: string, wantedBytes: number): string {
   const op = (kind: string, inputs: readonly string[]): string => builder.op(kind, inputs, {}, { id: `rate/${kind}` });
   const beside = op('sub', [op('mul', [bytes, builder.scalar(1 / wantedBytes)]), builder.scalar(1)]);
-  return op('mul', [beside, beside]);
+  const above = op('relu', [beside]);
+  const below = op('relu', [op('mul', [beside, builder.scalar(-1)])]);
+  const square = (id: string): string => op('mul', [id, id]);
+  return op('add', [square(above), op('mul', [square(below), builder.scalar(BELOW)])]);
 }

@@ -106,8 +106,8 @@ export async function learnTask(
   return runStage({ stage, recipe, network, problem, feeds, validate }, shared, ctx);
 }
 
-/** A wire a tenth too long then costs as much as a few hundredths of cross entropy. */
-const RATE_WEIGHT = 5;
+/** Settles within a few hundredths of what is wanted. */
+const RATE_WEIGHT = 20;
 
 function rateTerms(
   { builder, unrounded }: LearningGraph,

@@ -28,6 +28,7 @@ const spec: BottleneckSpec = { encoder: 'conv3x3', stride: 2, channels: 3, bits:
 const RECIPE: BottleneckRecipe = {
   batchSize: 50,
   augmentation: { flip: true },
+  decoder: 'residual',
   reconstruct: { epochs: 4, learningRate: 5e-3 },
   fineTune: {
     epochs: 4,
