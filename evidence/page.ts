@@ -4,6 +4,7 @@ import { type ArenaFigures, renderArena } from './arena-section.js';
 import type { BitExactEvidence, FileComparison } from './bit-exact-files.js';
 import { renderBuilds, renderReproducibility } from './build-sections.js';
 import type { BuildsEvidence } from './builds.js';
+import { type EntropyFigures, renderEntropy } from './codec-section.js';
 import { type QuantizationFigures, renderQuantization } from './quantization-section.js';
 import type { Reproducibility } from './reproducible-builds.js';
 import { type PreprocessFigures, renderPreprocessC, renderTails, type TailsFigures } from './tail-sections.js';
@@ -183,6 +184,8 @@ ${renderArena(load<ArenaFigures>('arena'), table)}
 ${renderTails(load<TailsFigures>('tails'), table)}
 
 ${renderPreprocessC(load<PreprocessFigures>('preprocess-c'), table)}
+
+${renderEntropy(load<EntropyFigures>('entropy-codec'), table)}
 
 ## Mutated model files
 
