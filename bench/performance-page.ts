@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type BuildResult, renderBuild } from './build-table.js';
 import { type ImportanceResult, renderImportance } from './importance-table.js';
+import { renderTrain, type TrainResult } from './train-table.js';
 
 interface MemoryEvidence {
   readonly command: string;
@@ -60,6 +61,30 @@ ranges per tensor, equalises layers and corrects biases where that helps, on as 
 thread, random inputs, against the TFLite-Micro interpreter of PyPI (reference kernels, x86-64); the outputs are compared byte by byte.
 
 ${renderBuild(load<BuildResult>('bench/results/build.json'))}
+
+## A training step
+
+\`npm run bench -- train\` · Stage 2 of a split: the network is cut, a bottleneck (3×3 convolution of stride 2 to 8 channels, relu6, 4 bits,
+transposed convolution back) stands in the cut, the head is frozen, everything behind it is learnt. A step is forward pass, cross entropy and
+distillation from given logits, gradients, Adam. All sides get the same network (seeded, batch norms folded), batch and threads, and their
+losses of the first two steps agree; pictures are in memory. PyTorch records nothing before the cut. tfjs-node runs TensorFlow.js's own ops, autodiff
+and Adam on the native library that \`npm run setup:tfjs-node\` installs, which is newer and faster than the one it downloads itself.
+
+${renderTrain(load<TrainResult>('bench/results/train.json'))}
+
+### What was tried
+
+Processor time of one thread, which other programs hardly touch; onnxruntime, AVX-512.
+
+| idea | outcome |
+|---|---|
+| learnt 3×3 convolutions, their input and filter gradients as Winograd's minimal filtering, tiles of 4 (2 where 4 do not fit) | kept from about 80 channels on: 97 to 52 ms (256 channels, 16×16, batch 32), 100 to 44 ms (512, 8×8), 25 to 17 ms (512, 4×4, tiles of 2); largest error 1e-5 of the largest value with tiles of 4, 1e-6 with tiles of 2. At 128 channels, 32×32, a tie; at 32 to 64 channels slower |
+| the same for frozen filters | left out: onnxruntime's blocked convolution takes constant filters, and inference keeps its last bits |
+| input gradient of stride 1 as convolution with the filter rotated in every step instead of ConvTranspose | kept: 149 to 105 ms (512 channels, 8×8), rotation included |
+| filter gradient from slices with the channels innermost instead of the positions | kept: 12 to 18 % off at 16 to 64 channels |
+| filter gradient as one product over all kernel positions, or as a dilated convolution | rejected: up to 40 % slower, and up to twice as slow |
+| outputs written into given arrays | kept: no copy of the parameters and moments, and nothing for the garbage collector |
+| waiting threads spin | rejected for training as well: on a busy machine a third more processor time |
 
 ## Memory
 

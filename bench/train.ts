@@ -35,7 +35,7 @@ const CASES: readonly Case[] = [
     cut: 'stack1_out',
     channels: 8,
     steps: 5,
-    runs: 15,
+    runs: 11,
   },
   {
     name: 'vgg16-64',
@@ -46,7 +46,7 @@ const CASES: readonly Case[] = [
     cut: 'block2_pool',
     channels: 8,
     steps: 1,
-    runs: 9,
+    runs: 7,
   },
 ];
 
