@@ -67,7 +67,7 @@ ${renderBuild(load<BuildResult>('bench/results/build.json'))}
 \`npm run bench -- train\` · Stage 2 of a split: the network is cut, a bottleneck (3×3 convolution of stride 2 to 8 channels, relu6, 4 bits,
 transposed convolution back) stands in the cut, the head is frozen, everything behind it is learnt. A step is forward pass, cross entropy and
 distillation from given logits, gradients, Adam. All sides get the same network (seeded, batch norms folded), batch and threads, and their
-losses of the first two steps agree; pictures are in memory. PyTorch records nothing before the cut. tfjs-node runs TensorFlow.js's own ops, autodiff
+losses of the first two steps agree within 1 %; pictures are in memory. PyTorch records nothing before the cut. tfjs-node runs TensorFlow.js's own ops, autodiff
 and Adam on the native library that \`npm run setup:tfjs-node\` installs, which is newer and faster than the one it downloads itself.
 
 ${renderTrain(load<TrainResult>('bench/results/train.json'))}
