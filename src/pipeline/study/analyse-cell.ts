@@ -1,16 +1,7 @@
 /** From trained splits to statements: which predictor would have found the best cut, and how sure that is. */
 import { spearman } from '../../analyze/curve.js';
 import { createRandom } from '../../core/random.js';
-import {
-  accuracyOver,
-  bestCut,
-  type Correctness,
-  deviation,
-  mean,
-  readCorrectness,
-  splitHalves,
-} from './correctness.js';
-import { measureReliability, partialSpearman } from './rank-statistics.js';
+import { wilsonInterval } from '../../core/statistics.js';
 import {
   type CellResult,
   type CutResult,
@@ -22,10 +13,21 @@ import {
   type StudiedCut,
   type StudyCell,
   type SubsetResult,
-} from './study-types.js';
+} from '../../evaluate/study.js';
+import {
+  accuracyOver,
+  bestCut,
+  type Correctness,
+  deviation,
+  mean,
+  readCorrectness,
+  splitHalves,
+} from './correctness.js';
+import { measureReliability, partialSpearman } from './rank-statistics.js';
 
-/** Head budgets at which regret is stated. */
-const MACS_SHARES = [0.25, 0.5, 0.75, 1] as const;
+/** Head budgets at which regret is stated; the last is none: with its encoder a late head may have more than the network had. */
+const ANY_HEAD = 1;
+const MACS_SHARES = [0.25, 0.5, 0.75, ANY_HEAD] as const;
 const RESAMPLES = 1000;
 /** Cuts count as at the same bytes within this share of the target. */
 export const BYTES_TOLERANCE = 0.05;
@@ -54,6 +56,7 @@ export function analyseCell(cell: StudyCell, options: AnalyseOptions): CellResul
     testSamples: correctness.samples,
     fullAccuracy: cell.fullAccuracy,
     cuts: cuts.map((cut, c) => describeCut(cell, cut, correctness, perSeed, c)),
+    leftOut: cell.leftOut,
     reliability: measureReliability(perSeed) ?? null,
     predictors: PREDICTORS.map((predictor) =>
       judgePredictor(predictor, { cell, cuts, correctness, resampled }, options.seed),
@@ -76,6 +79,8 @@ function describeCut(
   const seeds = perSeed.map((accuracies) => accuracies[c] as number);
   return {
     id: cut.id,
+    elements: cut.elements,
+    bottleneck: cell.runs.find((run) => run.cut === cut.id)?.bottleneck ?? '',
     headShare: cut.headMacs / cell.networkMacs,
     codedBytes,
     accuracy: { value: accuracy, interval: [accuracy - spread, accuracy + spread] },
@@ -103,24 +108,37 @@ function judgePredictor(
   const measured = known.map((c) => mean(correctness.share[c] as Float64Array));
   const size = known.map((c) => -(cuts[c] as StudiedCut).elements);
   const macs = known.map((c) => (cuts[c] as StudiedCut).headMacs);
+  const resampledRho = (x: readonly number[]): number[] =>
+    resampled.map((accuracies) =>
+      spearman(
+        x,
+        known.map((c) => accuracies[c] as number),
+      ),
+    );
+  const rhos = resampledRho(predicted);
+  const sizeRhos = resampledRho(size);
+  const rho = spearman(predicted, measured);
   const controls = [...(predictor === 'size' ? [] : [size]), ...(predictor === 'depth' ? [] : [known])];
   return {
     predictor,
-    rho: estimate(
-      spearman(predicted, measured),
-      resampled.map((accuracies) =>
-        spearman(
-          predicted,
-          known.map((c) => accuracies[c] as number),
-        ),
-      ),
-    ),
+    rho: estimate(rho, rhos),
+    beyondSize:
+      predictor === 'size'
+        ? null
+        : estimate(
+            rho - spearman(size, measured),
+            rhos.map((r, i) => r - (sizeRhos[i] as number)),
+          ),
     partialRho: finite(partialSpearman(predicted, measured, controls)),
     partialRhoWithMacs: finite(partialSpearman(predicted, measured, [...controls, macs])),
     regrets: MACS_SHARES.flatMap((macsShare): Regret[] => {
-      const among = known.filter((c) => (cuts[c] as StudiedCut).headMacs <= macsShare * cell.networkMacs);
-      if (among.length === 0) return [];
-      const pick = argmax(among, (c) => values[c] as number);
+      const within = (c: number): boolean =>
+        macsShare === ANY_HEAD || (cuts[c] as StudiedCut).headMacs <= macsShare * cell.networkMacs;
+      // Where a predictor says nothing it cannot choose, but the best cut may well be there.
+      const among = cuts.map((_, c) => c).filter(within);
+      const choices = known.filter(within);
+      if (choices.length === 0) return [];
+      const pick = argmax(choices, (c) => values[c] as number);
       const regret = regretOf(pick, among, cell.testLabels, correctness.share, seed);
       return [{ macsShare, candidates: among.length, pick: (cuts[pick] as StudiedCut).id, regret }];
     }),
@@ -166,20 +184,24 @@ function judgeSubsets(
   const classesEach = options.classesEach ?? Math.max(2, Math.floor(classes / 2));
   const random = createRandom(options.seed);
   const all = cuts.map((_, c) => c);
+  const labels = cell.testLabels;
   const predictors = PREDICTORS.filter((predictor) => cuts.every((cut) => cut.byClass[predictor] !== undefined));
   const overall = new Map(
     predictors.map((predictor) => [predictor, argmax(all, (c) => cuts[c]?.predictors[predictor] ?? -Infinity)]),
   );
-  const gains: number[] = [];
+  const gain = new PairedGain(share, labels.length, options.subsets);
   let moved = 0;
-  const rows = new Map(predictors.map((predictor) => [predictor, { moved: 0, gains: [] as number[] }]));
+  const rows = new Map(
+    predictors.map((predictor) => [
+      predictor,
+      { moved: 0, gain: new PairedGain(share, labels.length, options.subsets) },
+    ]),
+  );
   for (let n = 0; n < options.subsets; n++) {
     const chosen = [...random.permutation(classes)].slice(0, classesEach);
     const inSubset = new Set(chosen);
-    const [a, b] = splitHalves(cell.testLabels, options.seed + n);
-    const within = (places: readonly number[]): number[] =>
-      places.filter((i) => inSubset.has(cell.testLabels[i] as number));
-    const accuracy = (c: number, places: readonly number[]): number => accuracyOver(share[c] as Float64Array, places);
+    const within = (places: readonly number[]): number[] => places.filter((i) => inSubset.has(labels[i] as number));
+    const [a, b] = splitHalves(labels, options.seed + n);
     // Both cuts are chosen on one half and compared on the other, then the other way round.
     const sides = (
       [
@@ -189,29 +211,59 @@ function judgeSubsets(
     ).map(([chooseOn, judgeOn]) => {
       const own = bestCut(share, all, within(chooseOn));
       const common = bestCut(share, all, chooseOn);
-      return { moved: own !== common, gain: accuracy(own, within(judgeOn)) - accuracy(common, within(judgeOn)) };
+      gain.add(own, common, within(judgeOn), 0.5);
+      return own !== common;
     });
-    gains.push(mean(sides.map((side) => side.gain)));
-    if (sides.every((side) => side.moved)) moved++;
-    const places = within(Array.from(cell.testLabels, (_, i) => i));
+    if (sides.every((side) => side)) moved++;
+    const places = within(Array.from(labels, (_, i) => i));
     for (const [predictor, row] of rows) {
       const pick = argmax(all, (c) => joinClasses(cuts[c] as StudiedCut, predictor, chosen, cell.classSamples));
       const usual = overall.get(predictor) as number;
       if (pick !== usual) row.moved++;
-      row.gains.push(accuracy(pick, places) - accuracy(usual, places));
+      row.gain.add(pick, usual, places, 1);
     }
   }
   return {
     subsets: options.subsets,
     classesEach,
     moved,
-    gain: normalEstimate(gains),
+    movedInterval: wilsonInterval(moved, options.subsets),
+    gain: gain.estimate(),
     predictors: [...rows].map(([predictor, row]) => ({
       predictor,
       moved: row.moved,
-      gain: normalEstimate(row.gains),
+      gain: row.gain.estimate(),
     })),
   };
+}
+
+/**
+ * Mean over subsets of one cut's accuracy minus another's. Subsets share test samples, so they are no independent observations: the
+ * gain is kept as a sum over test samples, and the interval is of these.
+ */
+class PairedGain {
+  readonly #share: readonly Float64Array[];
+  readonly #terms: Float64Array;
+  readonly #subsets: number;
+
+  constructor(share: readonly Float64Array[], samples: number, subsets: number) {
+    this.#share = share;
+    this.#terms = new Float64Array(samples);
+    this.#subsets = subsets;
+  }
+
+  add(cut: number, other: number, places: readonly number[], weight: number): void {
+    if (cut === other || places.length === 0) return;
+    const [a, b] = [this.#share[cut] as Float64Array, this.#share[other] as Float64Array];
+    const scale = (weight * this.#terms.length) / (places.length * this.#subsets);
+    for (const i of places) {
+      this.#terms[i] = (this.#terms[i] as number) + scale * ((a[i] as number) - (b[i] as number));
+    }
+  }
+
+  estimate(): Estimate {
+    return normalEstimate([...this.#terms]);
+  }
 }
 
 /** Mean over the samples of several classes. */

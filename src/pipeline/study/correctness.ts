@@ -1,5 +1,5 @@
 import { createRandom } from '../../core/random.js';
-import type { StudyCell } from './study-types.js';
+import type { StudyCell } from '../../evaluate/study.js';
 
 /** For every cut and test sample the share of seeds that classified it rightly: accuracies of any subset are means of it. */
 export interface Correctness {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createRandom } from '../../../../src/core/random.js';
+import { PREDICTORS, type Predictor, type StudyCell } from '../../../../src/evaluate/study.js';
 import { analyseCell } from '../../../../src/pipeline/study/analyse-cell.js';
 import { splitHalves } from '../../../../src/pipeline/study/correctness.js';
-import { PREDICTORS, type Predictor, type StudyCell } from '../../../../src/pipeline/study/study-types.js';
 
 const CLASSES = 4;
 const SAMPLES = 1200;
@@ -26,6 +26,9 @@ function makeCell({ truth, seeds = 3, predictors = {}, byClass = {}, bytes = [] 
     targetBytes: 100,
     networkMacs: 1000,
     fullAccuracy: 0.95,
+    leftOut: [],
+    samples: { training: 100, validation: 10, test: SAMPLES, importance: 100, probes: 100 },
+    training: {},
     cuts: truth.map((_, c) => ({
       id: `cut${c}`,
       elements: 100 - c,
@@ -43,6 +46,8 @@ function makeCell({ truth, seeds = 3, predictors = {}, byClass = {}, bytes = [] 
         seed,
         bottleneck: 'conv1x1-s1-c1-b8',
         codedBytes: bytes[c] ?? 100,
+        validationBytes: 100,
+        attempts: 1,
         correct: testLabels
           .map((label) =>
             random.next() < (typeof accuracy === 'number' ? accuracy : (accuracy[label] as number)) ? '1' : '0',

@@ -7,7 +7,9 @@ export type Predictor = (typeof PREDICTORS)[number];
 /** One single-tensor cut of a network, before any training. */
 export interface StudiedCut {
   readonly id: string;
+  /** Of the cut tensor, before any bottleneck. */
   readonly elements: number;
+  /** Encoder included. */
   readonly headMacs: number;
   /** By predictor; null where it is not defined. */
   readonly predictors: Readonly<Record<Predictor, number | null>>;
@@ -22,6 +24,10 @@ export interface StudyRun {
   readonly bottleneck: string;
   /** Mean coded payload bytes on the test samples. */
   readonly codedBytes: number;
+  /** The same on validation samples: what the rate was adjusted by. */
+  readonly validationBytes: number;
+  /** Trainings until the bytes were near the target; all but the last were thrown away. */
+  readonly attempts: number;
   /** Whether a test sample was classified rightly: one character each, 1 or 0, in the order of the test samples. */
   readonly correct: string;
 }
@@ -34,6 +40,12 @@ export interface StudyCell {
   readonly networkMacs: number;
   /** In order of depth. */
   readonly cuts: readonly StudiedCut[];
+  /** Single-tensor cuts that were asked for and could not be studied. */
+  readonly leftOut: readonly LeftOutCut[];
+  /** Samples that each predictor and each role had. */
+  readonly samples: StudySamples;
+  /** How every split was trained, as the recipe says it. */
+  readonly training: object;
   /** Samples of each class that the predictors saw: weights when classes are joined. */
   readonly classSamples: readonly number[];
   /** Class of every test sample. */
@@ -41,6 +53,20 @@ export interface StudyCell {
   readonly runs: readonly StudyRun[];
   /** Accuracy of the whole float32 network on the test samples. */
   readonly fullAccuracy: number;
+}
+
+export interface LeftOutCut {
+  readonly id: string;
+  readonly why: string;
+}
+
+export interface StudySamples {
+  readonly training: number;
+  readonly validation: number;
+  readonly test: number;
+  /** Training samples that importance was measured on, and those that probes were measured on. */
+  readonly importance: number;
+  readonly probes: number;
 }
 
 export interface Estimate {
@@ -53,6 +79,7 @@ export interface Estimate {
 export interface Regret {
   /** Largest share of the network's MACs that a head may have; 1 = any cut. */
   readonly macsShare: number;
+  /** Cuts within it. */
   readonly candidates: number;
   /** What the predictor chooses. */
   readonly pick: string;
@@ -64,6 +91,8 @@ export interface PredictorResult {
   readonly predictor: Predictor;
   /** Spearman's ρ with the accuracy, mean over seeds, over the cuts where the predictor is defined; null without spread. */
   readonly rho: Estimate | null;
+  /** ρ minus that of `size`, both on the same resampled test samples; null for `size` itself. */
+  readonly beyondSize: Estimate | null;
   /** The same with the ranks of size and depth held constant, and with those of head MACs as well. */
   readonly partialRho: number | null;
   readonly partialRhoWithMacs: number | null;
@@ -75,7 +104,9 @@ export interface SubsetResult {
   readonly classesEach: number;
   /** Subsets whose best measured cut is another than that of all classes, judged on samples it was not chosen on. */
   readonly moved: number;
-  /** Accuracy on the subset's classes: its own best cut minus the best cut of all classes; mean over subsets. */
+  /** Share of all subsets of that many classes that this speaks for; Wilson, 95 %. */
+  readonly movedInterval: readonly [number, number];
+  /** Accuracy on the subset's classes: its own best cut minus the best cut of all classes; mean over subsets, interval over test samples. */
   readonly gain: Estimate;
   /** By predictor: subsets whose pick is another, and what following it gains over following the pick of all classes. */
   readonly predictors: readonly { readonly predictor: Predictor; readonly moved: number; readonly gain: Estimate }[];
@@ -83,6 +114,8 @@ export interface SubsetResult {
 
 export interface CutResult {
   readonly id: string;
+  readonly elements: number;
+  readonly bottleneck: string;
   readonly headShare: number;
   readonly codedBytes: number;
   /** Mean over seeds, with the interval over test samples. */
@@ -102,6 +135,7 @@ export interface CellResult {
   readonly testSamples: number;
   readonly fullAccuracy: number;
   readonly cuts: readonly CutResult[];
+  readonly leftOut: readonly LeftOutCut[];
   /**
    * Spearman's ρ between the accuracies of two seeds, mean over pairs; of the mean over seeds (Spearman-Brown); and its root, the
    * most that any predictor could correlate with it. null with one seed.
@@ -109,4 +143,14 @@ export interface CellResult {
   readonly reliability: { readonly single: number; readonly mean: number; readonly ceiling: number } | null;
   readonly predictors: readonly PredictorResult[];
   readonly subsets: SubsetResult | null;
+}
+
+/** study.json: cells as measured and what follows from them. */
+export interface Study {
+  readonly schemaVersion: 1;
+  readonly tool: { readonly name: 'isplit-edge'; readonly version: string };
+  readonly engine: string;
+  readonly seed: number;
+  readonly cells: readonly StudyCell[];
+  readonly results: readonly CellResult[];
 }
