@@ -36,11 +36,11 @@ export interface BaselineOptions {
 
 export interface BaselineInputs {
   readonly built: BuiltFolder;
-  /** Whole float network; undefined when it was not found. */
-  readonly full: Graph | undefined;
+  /** Whole float network. */
+  readonly full: Graph;
   readonly test: Dataset;
-  /** As it was given. */
-  readonly testPath: string;
+  /** Samples that are not the test's. */
+  readonly data: Dataset;
   readonly result: EvaluatedSplit;
   readonly engine: Engine;
   readonly threads?: number | undefined;
@@ -54,26 +54,17 @@ const CALIBRATION_SAMPLES = 128;
 
 /**
  * Baselines of a built folder on the samples it was just evaluated on.
- * @throws IsplitError E_USAGE without the float model or without other samples than the test's; E_DATA_*, E_TRAIN_*, E_ENGINE …
+ * @throws IsplitError E_DATA_*, E_TRAIN_*, E_ENGINE …
  */
 export async function measureBuildBaselines(
   inputs: BaselineInputs,
   options: BaselineOptions,
   ctx: RunContext,
 ): Promise<BaselineCurve[]> {
-  const { built, engine, result, seed = 0, test, threads } = inputs;
+  const { built, data, engine, result, seed = 0, test, threads } = inputs;
   const { manifest } = built;
   const { preprocessing } = manifest;
-  if (!inputs.full) {
-    fail(
-      'E_USAGE',
-      'baselines run the whole float network, which was not found',
-      { model: manifest.model.name },
-      '--model FILE names it.',
-    );
-  }
   const network: Graph = { ...inputs.full, outputs: inputs.full.outputs.slice(0, 1) };
-  const data = await openSearchData(inputs, options.data, ctx);
   const { train, validation } = splitRoles(data, seed, {
     validation: Math.min(SEARCH_SHARE, MOST_SEARCH_SAMPLES / data.count),
   });
@@ -108,12 +99,37 @@ export async function measureBuildBaselines(
   );
 }
 
-/** Samples that are not the test's: those named, else those the calibration samples were drawn from. */
-async function openSearchData(
-  { built, test, testPath, seed }: BaselineInputs,
+/**
+ * What baselines need, before anything long is run. Samples that are not the test's: those named, else those the calibration samples were
+ * drawn from.
+ * @param testPath as it was given
+ * @throws IsplitError E_USAGE without the float model or without other samples than the test's; E_DATA_*
+ */
+export async function prepareBaselines(
+  {
+    built,
+    full,
+    seed,
+    test,
+    testPath,
+  }: {
+    readonly built: BuiltFolder;
+    readonly full: Graph | undefined;
+    readonly test: Dataset;
+    readonly testPath: string;
+    readonly seed: number | undefined;
+  },
   named: string | undefined,
   ctx: RunContext,
-): Promise<Dataset> {
+): Promise<{ readonly full: Graph; readonly data: Dataset }> {
+  if (!full) {
+    fail(
+      'E_USAGE',
+      'baselines run the whole float network, which was not found',
+      { model: built.manifest.model.name },
+      '--model FILE names it.',
+    );
+  }
   const { manifest } = built;
   const classes = { classCount: manifest.classes.length, classNames: manifest.classes };
   const hint = (await readSourceHints(built.folder)).data[manifest.calibration.data.sha256];
@@ -152,7 +168,7 @@ async function openSearchData(
       missing,
     );
   }
-  return dataset;
+  return { full, data: dataset };
 }
 
 interface RivalInputs {

@@ -19,7 +19,7 @@ import { splitWire } from '../evaluate/wire-values.js';
 import { elementCount, type Graph } from '../ir/graph.js';
 import { CUT_INPUT, CUT_OUTPUT } from '../plan/split-plan.js';
 import { renderEvaluationReport } from '../report/evaluation-report.js';
-import { type BaselineOptions, deployedOn, measureBuildBaselines } from './evaluate-baselines.js';
+import { type BaselineOptions, deployedOn, measureBuildBaselines, prepareBaselines } from './evaluate-baselines.js';
 import { openModel } from './open-model.js';
 
 export const HEAD_FILE = 'head.tflite';
@@ -53,6 +53,10 @@ export async function evaluateBuild(
   const built = await openBuiltFolder(folder);
   const full = await findFloatModel(built, options, ctx);
   const dataset = await openTestData(built.manifest, options, ctx);
+  const { testData: testPath, seed } = options;
+  const prepared =
+    options.baselines &&
+    (await prepareBaselines({ built, full, test: dataset, testPath, seed }, options.baselines.data, ctx));
   const engine = await createEngine(options.engine ?? 'onnx');
   const threads = options.threads === undefined ? {} : { threads: options.threads };
   const tail = await openOnnxFile(TAIL_FILE, built.bytesOf(TAIL_FILE), threads);
@@ -67,9 +71,8 @@ export async function evaluateBuild(
     const overlap = await findCalibrationOverlap(built, options.testData, result.evaluation);
     if (overlap) ctx.onWarning?.(`${overlap}: accuracy on them says little about new ones`);
     const evaluation = { ...result.evaluation, ...(await measureCosts(built, split, result.evaluation, full, ctx)) };
-    if (!options.baselines) return { ...result, evaluation };
-    const { testData: testPath, seed } = options;
-    const inputs = { built, full, test: dataset, testPath, result, engine, ...threads, seed };
+    if (!options.baselines || !prepared) return { ...result, evaluation };
+    const inputs = { built, ...prepared, test: dataset, result, engine, ...threads, seed: options.seed };
     const curves = await measureBuildBaselines(inputs, options.baselines, ctx);
     return { ...result, evaluation: addBaselines(evaluation, curves) };
   } finally {

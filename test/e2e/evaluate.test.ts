@@ -130,6 +130,31 @@ describe('evaluate', () => {
     expect(ran.stderr).toContain('--model FILE');
   });
 
+  it('measures simpler ideas on the same samples, with settings chosen on others', async () => {
+    const options = ['--test-data', test, '--samples', '60', '--baselines', '--rates', '120', '--report', 'out/e.html'];
+    const ran = await isplit('evaluate', built, ...options, '--json');
+    expect(ran.code, ran.stderr).toBe(0);
+    const { accuracy, baselines, headMacs, latencyUs, linkOverheadBytes, verdict, wireBytes } = documentOf(
+      ran,
+    ) as Evaluation;
+    expect(baselines?.map(({ id }) => id)).toEqual(['jpeg', 'webp', 'on-gateway', 'on-device']);
+    for (const curve of baselines?.slice(0, 2) ?? []) {
+      expect(curve.points.map(({ targetBytes }) => targetBytes)).toEqual([120, wireBytes.mean]);
+      expect(curve.searchedOn?.name).toBe('calibration');
+    }
+    const [gateway, device] = (baselines ?? []).slice(2).map(({ points }) => points[0]);
+    expect(gateway).toMatchObject({ bytesMean: 784, accuracy: accuracy.full });
+    expect(device).toMatchObject({ bytesMean: 0, fits: true });
+    expect(device?.deviceLatencyUs).toBeGreaterThan(latencyUs?.head ?? Number.NaN);
+    expect([headMacs, linkOverheadBytes].every((value) => value !== null && value > 0)).toBe(true);
+    expect(verdict).toMatch(/^At 1 568 B the split has [\d.]+ %, JPEG [\d.]+ %, WebP [\d.]+ %\./);
+    expect(readFileSync(at('out/e.html'), 'utf8')).toContain('Simpler ideas on the same samples');
+    const same = await failing(2, 'evaluate', built, '--test-data', calibration, '--samples', '60', '--baselines');
+    expect(same.message).toContain('holds the test samples');
+    const alone = await failing(2, 'evaluate', built, '--test-data', test, '--rates', '120', '--fine-tune');
+    expect(alone.all).toHaveLength(2);
+  }, 300_000);
+
   it('refuses another model, and names everything that is missing', async () => {
     const other = await failing(3, 'evaluate', built, '--test-data', test, '--model', path.join(built, 'head.tflite'));
     expect(other.code).toBe('E_MODEL_MISMATCH');
