@@ -121,8 +121,18 @@ function chooseFloatGraphs({ full, head, tail, headFloat, wire }: SplitUnderTest
   const ids = wire.map(({ id }) => id);
   const atAnEnd = !head || ids.every((id) => full?.outputs.includes(id));
   if (!full || atAnEnd) return { full, tail };
+  if (!hasFloatSplit({ full, headFloat, wire })) return { full, tail };
   const parts = headFloat && tail ? { head: headFloat, tail } : partitionGraph(full, ids);
   return { full, head: parts.head, tail: tail ?? parts.tail };
+}
+
+/** Behind a bottleneck the network has no such tensors: then there is a float split only when its head is given. */
+function hasFloatSplit({
+  full,
+  headFloat,
+  wire,
+}: Pick<SplitUnderTest, 'full' | 'wire'> & { headFloat?: Graph | undefined }): boolean {
+  return headFloat !== undefined || wire.every(({ id }) => full === undefined || full.tensors.has(id));
 }
 
 /** Runs the variants of one split over batches. */
@@ -182,7 +192,7 @@ class SplitRunner {
   async run(batch: SampleBatch, ctx: RunContext): Promise<Prediction[]> {
     const { count } = batch;
     const full = this.#full && this.#classes((await this.#full.run([batch.inputs], count))[0] as Float32Array, count);
-    const splitFloat = full && (await this.#runFloat(batch, full));
+    const splitFloat = full && hasFloatSplit(this.#split) ? await this.#runFloat(batch, full) : undefined;
     const { classes: splitInt8, payloadBytes } = await this.#runInt8(batch, ctx);
     return Array.from({ length: count }, (_, i) => ({
       index: batch.indices[i] as number,

@@ -6,6 +6,7 @@ import type { RecipeName } from '../bottleneck/train-recipe.js';
 import type { RunContext } from '../core/context.js';
 import type { IsplitError } from '../core/errors.js';
 import type { Dataset } from '../data/dataset.js';
+import type { FineTuneOptions } from '../evaluate/baselines/baseline-request.js';
 import type { Evaluation } from '../evaluate/evaluation.js';
 import type { Graph } from '../ir/graph.js';
 import type { Analysis } from '../plan/analysis.js';
@@ -37,6 +38,14 @@ export interface BottleneckWish {
   readonly samples: () => Promise<{ readonly training: TrainingSet; readonly validation: TrainingSet }>;
 }
 
+export interface BaselineWish {
+  /** Settings are chosen on these; none of them is a test sample. */
+  readonly search: Dataset;
+  /** Payload bytes beside the split's own. */
+  readonly rates: readonly number[];
+  readonly fineTune?: FineTuneOptions | undefined;
+}
+
 export interface BuildRequest {
   readonly analyze: AnalyzeRequest;
   readonly preprocessing: PreprocessSpec;
@@ -44,6 +53,8 @@ export interface BuildRequest {
   readonly pictures: boolean;
   /** Absent: raw activations cross the link. */
   readonly bottleneck?: BottleneckWish | undefined;
+  /** Simpler ideas on the same test samples; absent: not measured. */
+  readonly baselines?: BaselineWish | undefined;
   /** --cut; default: the best that fits. */
   readonly cut?: string | undefined;
   readonly calibration: CalibrationSource;

@@ -5,8 +5,7 @@ import { fitToCut, formatBottleneck, parseBottleneck, takesCut } from '../bottle
 import { chooseRecipe } from '../bottleneck/train-recipe.js';
 import { type RunContext, throwIfAborted } from '../core/context.js';
 import { fail } from '../core/errors.js';
-import { type EvaluateOptions, evaluateSplit, type SplitUnderTest } from '../evaluate/evaluate-split.js';
-import type { Evaluation } from '../evaluate/evaluation.js';
+import type { SplitUnderTest } from '../evaluate/evaluate-split.js';
 import { elementCount, type Graph, tensorOf } from '../ir/graph.js';
 import { partitionGraph } from '../ir/partition.js';
 import type { AnalyzedCut } from '../plan/analysis.js';
@@ -22,6 +21,7 @@ import { type BuiltHead, buildHead, type CalibrationSource } from './build-head.
 import type { BottleneckWish, BuildOutcome, BuildRequest } from './build-request.js';
 import { type BuiltSplit, type ChooseCutRequest, chooseCut } from './choose-cut.js';
 import { describeBuild, hashFiles } from './describe-build.js';
+import { evaluateBuilt } from './evaluate-built.js';
 import { exportSplit } from './export-split.js';
 import { quantizeInputs } from './int8-samples.js';
 
@@ -40,6 +40,7 @@ export async function build(request: BuildRequest, ctx: RunContext): Promise<Bui
   const analysis = await analyze(request.analyze, ctx);
   throwIfAborted(ctx);
   const input = request.pictures ? chooseInputQuantization(preprocessing) : undefined;
+  const buildHeadOf = headBuilder(request, network, input, ctx);
   const { plan, split } = await chooseCut(
     {
       network,
@@ -47,7 +48,7 @@ export async function build(request: BuildRequest, ctx: RunContext): Promise<Bui
       budgets: request.analyze.budgets ?? {},
       deployment: request.analyze.deployment,
       asked: request.cut,
-      build: splitBuilder(request, network, input, ctx),
+      build: splitBuilder(request, network, buildHeadOf, ctx),
     },
     ctx,
   );
@@ -77,19 +78,20 @@ export async function build(request: BuildRequest, ctx: RunContext): Promise<Bui
   const verify =
     head && samples ? await request.verify({ bytes: head.bytes, graph: head.graph, ...samples, seed }, ctx) : null;
   if (verify && !verify.passed) failVerification(verify);
-  const evaluation = await evaluate(
+  const underTest: SplitUnderTest = {
+    splitId,
+    ...(head ? { head: head.graph } : {}),
+    ...(plan.chosen.id === CUT_OUTPUT ? {} : { tail }),
+    ...(split?.bottleneck ? { headFloat: split.headFloat } : {}),
+    wire: sent.wire,
+    input: sent.input,
+    preprocessing,
+    full: network,
+    classNames,
+  };
+  const evaluation = await evaluateBuilt(
     request,
-    {
-      splitId,
-      ...(head ? { head: head.graph } : {}),
-      ...(plan.chosen.id === CUT_OUTPUT ? {} : { tail }),
-      ...(split?.bottleneck ? { headFloat: split.headFloat } : {}),
-      wire: sent.wire,
-      input: sent.input,
-      preprocessing,
-      full: network,
-      classNames,
-    },
+    { network, split: underTest, chosen: plan.chosen, buildHead: buildHeadOf },
     ctx,
   );
   const training = split?.bottleneck?.report ?? null;
@@ -134,10 +136,9 @@ function firstOutputOnly(network: Graph): Graph {
 function splitBuilder(
   request: BuildRequest,
   network: Graph,
-  input: InputQuantization | undefined,
+  buildHeadOf: HeadBuilder,
   ctx: RunContext,
 ): ChooseCutRequest['build'] {
-  const buildHeadOf = headBuilder(request, network, input, ctx);
   const built = new Map<string, Promise<BuiltSplit>>();
   return (cut, fits) => {
     const spec = chooseBottleneck(request, cut);
@@ -271,22 +272,6 @@ async function rangeOfSamples(calibration: CalibrationSource): Promise<InputQuan
   }
   const scale = Math.fround(high > low ? (high - low) / 255 : 1);
   return { scale, zeroPoint: Math.max(-128, Math.min(127, Math.round(-128 - low / scale))) };
-}
-
-async function evaluate(request: BuildRequest, split: SplitUnderTest, ctx: RunContext): Promise<Evaluation> {
-  const { dataset } = request.test;
-  const { engine, threads } = request.analyze;
-  const inputs = {
-    request: request.storeInputs,
-    splitId: split.splitId,
-    test: await dataset.contentSha256(ctx),
-  };
-  const known = await request.store?.load('evaluate', inputs);
-  if (known !== undefined) return JSON.parse(known) as Evaluation;
-  const options: EvaluateOptions = { engine, ...(threads === undefined ? {} : { threads }) };
-  const { evaluation } = await evaluateSplit(split, dataset, options, ctx);
-  await request.store?.save('evaluate', inputs, JSON.stringify(evaluation));
-  return evaluation;
 }
 
 function toJson(value: unknown): string {

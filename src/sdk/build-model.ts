@@ -12,7 +12,7 @@ import type { Dataset } from '../data/dataset.js';
 import { drawStratified, splitRoles } from '../data/roles.js';
 import { createEngine } from '../engines/index.js';
 import { build } from '../pipeline/build.js';
-import type { BottleneckWish, Build, BuildOutcome } from '../pipeline/build-request.js';
+import type { BaselineWish, BottleneckWish, Build, BuildOutcome } from '../pipeline/build-request.js';
 import type { Analysis } from '../plan/analysis.js';
 import type { SplitPlan } from '../plan/split-plan.js';
 import { canonicalSpec, type PreprocessSpec } from '../preprocess/spec.js';
@@ -42,6 +42,12 @@ export interface BuildOptions extends Omit<AnalyzeOptions, 'store'> {
   /** Samples it is trained on, at most. Default: 20 000. */
   readonly trainSamples?: number | undefined;
   readonly recipe?: RecipeName | undefined;
+  /** Whether simpler ideas are measured on the test samples. Default: where a bottleneck is wanted. */
+  readonly baselines?: boolean | undefined;
+  /** Payload bytes of their curves beside the split's own. Default: none. */
+  readonly rates?: readonly number[] | undefined;
+  /** Also with the classifier trained further on pictures as they arrive. */
+  readonly fineTune?: boolean | undefined;
   /** False: nothing is taken from the stage cache beside the folder. */
   readonly cache?: boolean | undefined;
 }
@@ -119,6 +125,7 @@ export async function buildModel(
       preprocessing: spec,
       pictures: data.calibration.describe().stored === 'u8',
       bottleneck,
+      baselines: wishForBaselines(options, data),
       cut: options.cut,
       calibration: {
         samples: () => data.calibration.batches({ batchSize: 64, spec, ...ctx }),
@@ -143,7 +150,7 @@ export async function buildModel(
         spec: canonicalSpec(spec),
         engine: engine.description,
         threads: options.threads ?? null,
-        ...(bottleneck && data.training && data.validation
+        ...(data.training && data.validation
           ? {
               training: await data.training.contentSha256(ctx),
               validation: await data.validation.contentSha256(ctx),
@@ -187,9 +194,10 @@ async function openBuildData(model: OpenedModel, options: BuildOptions, ctx: Run
   const roles = given ? { train: whole, test: given } : splitRoles(whole, seed, { test: heldOutShare(whole.count) });
   const draw = (from: Dataset, atMost: number, stream: number): Dataset =>
     from.count <= atMost ? from : from.select(drawStratified(from.labels, atMost, seed + stream));
-  const choices = wantsBottleneck(options)
-    ? splitRoles(roles.train, seed, { validation: validationShare(roles.train.count) })
-    : undefined;
+  const choices =
+    wantsBottleneck(options) || wantsBaselines(options)
+      ? splitRoles(roles.train, seed, { validation: validationShare(roles.train.count) })
+      : undefined;
   const train = choices?.train ?? roles.train;
   return {
     training: choices && draw(train, options.trainSamples ?? MOST_TRAINING_SAMPLES, 4),
@@ -214,6 +222,16 @@ function wantsBottleneck({ bottleneck, budgets }: BuildOptions): boolean {
   return (bottleneck ?? (budgets?.wireBytes === undefined ? 'none' : 'auto')) !== 'none';
 }
 
+function wantsBaselines(options: BuildOptions): boolean {
+  return options.baselines ?? wantsBottleneck(options);
+}
+
+function wishForBaselines(options: BuildOptions, { training, validation }: BuildData): BaselineWish | undefined {
+  if (!training || !validation || !wantsBaselines(options)) return undefined;
+  const { fineTune, rates = [], seed = 0 } = options;
+  return { search: validation, rates, ...(fineTune ? { fineTune: { train: training, options: { seed } } } : {}) };
+}
+
 /** @throws IsplitError E_BOTTLENECK_SPEC, E_USAGE for `auto` without probes */
 function wishForBottleneck(
   options: BuildOptions,
@@ -221,7 +239,7 @@ function wishForBottleneck(
   spec: PreprocessSpec,
   ctx: RunContext,
 ): BottleneckWish | undefined {
-  if (!training || !validation) return undefined;
+  if (!training || !validation || !wantsBottleneck(options)) return undefined;
   const { bottleneck = 'auto', recipe = 'default' } = options;
   if (bottleneck === 'auto' && options.probe === false) {
     fail('E_USAGE', 'a bottleneck is chosen by the probes, which --no-probe leaves out', { bottleneck }, 'Name one.');

@@ -12,6 +12,7 @@ import {
   readOptions,
 } from '../data-options.js';
 import { readProjectFile } from '../project-file.js';
+import { readRates } from '../rates.js';
 
 export function buildCommand(): Command {
   const command = defineCommand(
@@ -40,6 +41,10 @@ export function buildCommand(): Command {
     )
     .option('--train-samples <n>', 'samples the bottleneck is trained on, at most (default 20000)')
     .option('--recipe <name>', `how long it is trained: ${RECIPES.join(' or ')}`)
+    .option('--baselines', 'measure simpler ideas on the test samples too (default with a bottleneck)')
+    .option('--no-baselines', 'do not')
+    .option('--rates <list>', "payload bytes of their curves beside the split's own")
+    .option('--fine-tune', 'also with the classifier trained further on pictures as they arrive')
     .option('--no-cache', 'take nothing from earlier runs')
     .option('--out <dir>', 'folder that is made or replaced (default build/<model>-<device>)');
   addAnalysisOptions(addDeploymentOptions(addDataOptions(addModelOptions(command))));
@@ -64,6 +69,9 @@ export function buildCommand(): Command {
           bottleneck: text(raw.bottleneck),
           trainSamples: readCount('--train-samples', raw.trainSamples),
           recipe: readRecipe(raw.recipe),
+          baselines: typeof raw.baselines === 'boolean' ? raw.baselines : undefined,
+          rates: readRates(raw.rates),
+          fineTune: raw.fineTune === true,
           cache: raw.cache !== false,
         },
         ctx,

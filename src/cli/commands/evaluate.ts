@@ -1,7 +1,6 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import { Problems } from '../../core/errors.js';
-import { parseBytes } from '../../core/units.js';
 import { renderEvaluationText } from '../../report/build-text.js';
 import {
   type BaselineOptions,
@@ -16,6 +15,7 @@ import { defineCommand, runAction } from '../command.js';
 import { type RawOptions, readOptions } from '../data-options.js';
 import { defaultFolder } from '../default-folder.js';
 import { readProjectFile } from '../project-file.js';
+import { readRates } from '../rates.js';
 
 export function evaluateCommand(): Command {
   const command = defineCommand(
@@ -131,16 +131,7 @@ function readBaselines(raw: RawOptions): BaselineOptions | undefined {
     problems.throwIfAny();
     return undefined;
   }
-  const rates = typeof raw.rates === 'string' ? raw.rates.split(',').map((text) => parseBytes(text.trim())) : undefined;
-  if (rates?.some((bytes) => bytes < 1)) {
-    problems.add(
-      'E_USAGE',
-      `--rates ${raw.rates as string} holds a rate below 1 B`,
-      {},
-      'Rates are payload bytes, comma-separated.',
-    );
-  }
-  problems.throwIfAny();
+  const rates = readRates(raw.rates);
   return { rates, fineTune: raw.fineTune === true, data: typeof raw.data === 'string' ? raw.data : undefined };
 }
 
