@@ -105,7 +105,7 @@ function decoderLayers({ encoder, stride, channels }: BottleneckSpec, cutChannel
 }
 
 /** Zeros: for what depends on shapes alone. @param spec with its channels settled */
-export function emptyWeights(spec: BottleneckSpec, shape: Shape, decoder: DecoderKind = 'residual'): BottleneckWeights {
+export function emptyWeights(spec: BottleneckSpec, shape: Shape, decoder: DecoderKind = 'linear'): BottleneckWeights {
   const parameters = bottleneckParameters(spec, shape, decoder);
   return {
     decoder,

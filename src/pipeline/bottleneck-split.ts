@@ -157,7 +157,11 @@ async function startFromData(
 ): Promise<{ weights: BottleneckWeights; started: BottleneckedNetwork }> {
   const { network, cut, spec, training, engine, threads, seed } = request;
   const sample = await collectActivations(network, cut, inBatches(training), withThreads({ engine }, threads), ctx);
-  const weights = initialWeights(spec, sample, { seed, ...withTarget(request) });
+  const weights = initialWeights(spec, sample, {
+    seed,
+    decoder: request.recipe.decoder ?? 'linear',
+    ...withTarget(request),
+  });
   return { weights, started: insertBottleneck(network, cut, spec, weights) };
 }
 
