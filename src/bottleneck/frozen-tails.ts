@@ -33,6 +33,10 @@ export interface FrozenAccuracy {
   readonly full: number;
   /** Right answers, in the order of the variants. */
   readonly correct: readonly number[];
+  /** Samples of each class, up to the largest one seen. */
+  readonly samplesByClass: readonly number[];
+  /** Right answers of each variant among them. */
+  readonly correctByClass: readonly (readonly number[])[];
 }
 
 /** Working memory of a batch, in float32 values. */
@@ -60,6 +64,8 @@ export async function measureFrozenTails(
     options.threads === undefined ? {} : { threads: options.threads },
   );
   const right = outputs.map(() => 0);
+  const samplesByClass: number[] = [];
+  const rightByClass = outputs.map((): number[] => []);
   let count = 0;
   let filled = 0;
   const inputs = new Float32Array(batch * inputElements);
@@ -70,9 +76,13 @@ export async function measureFrozenTails(
     outputs.forEach((id, v) => {
       const scores = values[id] as Float32Array;
       for (let i = 0; i < filled; i++) {
-        if (chooseClass(scores, i, logits.width) === labels[i]) right[v] = (right[v] as number) + 1;
+        const label = labels[i] as number;
+        if (chooseClass(scores, i, logits.width) !== label) continue;
+        right[v] = (right[v] as number) + 1;
+        countOne(rightByClass[v] as number[], label);
       }
     });
+    for (let i = 0; i < filled; i++) countOne(samplesByClass, labels[i] as number);
     count += filled;
     filled = 0;
     ctx.onProgress?.({ stage: 'probes', done: count, unit: 'images' });
@@ -91,7 +101,13 @@ export async function measureFrozenTails(
   }
   if (count === 0) fail('E_DATA_EMPTY', 'there are no samples to measure probes on', {}, 'Check --data and --samples.');
   const [full, ...correct] = right as [number, ...number[]];
-  return { samples: count, full, correct };
+  const classes = Array.from(samplesByClass, (n) => n ?? 0);
+  const correctByClass = rightByClass.slice(1).map((counts) => classes.map((_, c) => counts[c] ?? 0));
+  return { samples: count, full, correct, samplesByClass: classes, correctByClass };
+}
+
+function countOne(counts: number[], at: number): void {
+  counts[at] = (counts[at] ?? 0) + 1;
 }
 
 /** Of equal scores the first; a single score decides by its sign. */

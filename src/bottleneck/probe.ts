@@ -33,6 +33,8 @@ export interface CutProbe {
   readonly accuracy: number | null;
   /** Wilson, 95 %. */
   readonly interval: readonly [number, number] | null;
+  /** By class: share of right answers, null without samples; null as a whole without a probe. */
+  readonly byClass: readonly (number | null)[] | null;
   /** Samples measured; none of those the projection was fitted to. */
   readonly samples: number;
   /** What was compressed to; null: the raw int8 tensor, which meets the budget as it is. */
@@ -98,6 +100,7 @@ export async function probeCuts(request: ProbeRequest, ctx: RunContext = {}): Pr
           cut: id,
           accuracy: null,
           interval: null,
+          byClass: null,
           samples: 0,
           bottleneck: null,
           code: null,
@@ -110,6 +113,9 @@ export async function probeCuts(request: ProbeRequest, ctx: RunContext = {}): Pr
         cut: id,
         accuracy: correct / measured.samples,
         interval: wilsonInterval(correct, measured.samples),
+        byClass: measured.samplesByClass.map((n, c) =>
+          n === 0 ? null : (measured.correctByClass[at]?.[c] as number) / n,
+        ),
         samples: measured.samples,
         bottleneck: plan.shape?.spec ?? null,
         code: plan.shape ? formatBottleneck(plan.shape.spec) : 'int8',

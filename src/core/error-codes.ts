@@ -278,6 +278,11 @@ export const ERROR_CODES = {
     meaning: 'Shapes or attributes of a layer do not fit together.',
     remedy: 'The message names the layer and the shapes; check the export.',
   },
+  E_STUDY_CUTS: {
+    exit: 3,
+    meaning: 'Too few cuts are left to study: nothing can be said of an order of one or two.',
+    remedy: 'Raise --wire, name more --cuts, or study a deeper network; the message says how many there are.',
+  },
   E_TRAIN_CHECKPOINT: {
     exit: 3,
     meaning:
