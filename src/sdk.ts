@@ -9,6 +9,7 @@ export type { DatasetOptions } from './data/open-dataset.js';
 export { listDevices, listGateways, listLinks, loadDevice, loadGateway, loadLink } from './devices/index.js';
 export type { Engine } from './engines/engine.js';
 export { ENGINE_CHOICES, type EngineChoice } from './engines/index.js';
+export type { Study } from './evaluate/study.js';
 export type { Deployment } from './pipeline/analyze.js';
 export type { TrainingSettings } from './pipeline/train-network.js';
 export type { Analysis, AnalyzedCut, RankBy } from './plan/analysis.js';
@@ -40,6 +41,7 @@ export {
 export { type Inspection, inspectModel } from './sdk/inspect-model.js';
 export { choosePreprocess, demoPaths, type OpenedModel, type OpenModelOptions, openModel } from './sdk/open-model.js';
 export { type RunFileOptions, type RunSummary, type RunTensor, runFile } from './sdk/run-file.js';
+export { assembleStudy, measureCell, type StudyOptions, studyModel, writeStudy } from './sdk/study.js';
 export { defaultTrainedFile, type TrainedModel, type TrainModelOptions, trainModel } from './sdk/train-model.js';
 export { type VerifyBuildOptions, verifyBuild } from './sdk/verify-build.js';
 export { VERSION } from './sdk/version.js';

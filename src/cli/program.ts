@@ -9,6 +9,7 @@ import { initCommand } from './commands/init.js';
 import { inspectCommand } from './commands/inspect.js';
 import { linksCommand } from './commands/links.js';
 import { runCommand } from './commands/run.js';
+import { studyCommand } from './commands/study.js';
 import { trainCommand } from './commands/train.js';
 import { verifyCommand } from './commands/verify.js';
 
@@ -26,6 +27,7 @@ export function createProgram(version: string): Command {
     .addCommand(verifyCommand())
     .addCommand(evaluateCommand())
     .addCommand(runCommand())
+    .addCommand(studyCommand())
     .addCommand(devicesCommand())
     .addCommand(linksCommand())
     .addCommand(doctorCommand());

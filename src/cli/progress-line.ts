@@ -6,6 +6,9 @@ export interface StageStart {
   readonly atMs: number;
 }
 
+/** Below so many a second, a minute is what is counted by. */
+const SLOW = 0.05;
+
 /**
  * One line on how a long job goes: `train    3200 of 96000 images, 812 images/s, 2 min left, epoch 2, loss 0.413, accuracy 87.1 %`.
  * @param nowMs on the clock of `start`
@@ -15,10 +18,15 @@ export function describeProgress(event: ProgressEvent, start: StageStart, nowMs:
   const seconds = (nowMs - start.atMs) / 1000;
   const rate = seconds > 0 ? (done - start.done) / seconds : 0;
   const parts = [`${done}${total === undefined ? '' : ` of ${total}`} ${unit}`];
-  parts.push(`${rate.toFixed(rate < 10 ? 1 : 0)} ${unit}/s`);
+  parts.push(describeRate(rate, unit));
   if (total !== undefined && rate > 0) parts.push(`${describeSeconds((total - done) / rate)} left`);
   for (const [name, value] of Object.entries(metrics)) parts.push(`${name} ${describeMetric(name, value)}`);
   return `${stage.padEnd(8)} ${parts.join(', ')}`;
+}
+
+function describeRate(rate: number, unit: string): string {
+  if (rate > 0 && rate < SLOW) return `${(60 * rate).toFixed(1)} ${unit}/min`;
+  return `${rate.toFixed(rate < 10 ? 1 : 0)} ${unit}/s`;
 }
 
 function describeSeconds(seconds: number): string {
