@@ -46,6 +46,8 @@ export interface ArtifactManifest {
   };
   /** Cut id; `input` (no head: the quantized input is sent) and `output` (no tail but dequantizing) are the two ends. */
   readonly cut: string;
+  /** What stands at the cut, `conv1x1-s4-c24-b4`: the wire tensor is then `<cut>/wire`; null for the cut's own values. */
+  readonly bottleneck: string | null;
   readonly classes: readonly string[];
   readonly preprocessing: PreprocessSpec;
   /** Quantization of the head's input; with `preprocessing` it gives the u8 → int8 map. */

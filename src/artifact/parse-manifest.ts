@@ -32,6 +32,7 @@ const manifestSchema = z.strictObject({
   splitId: sha256,
   model: z.strictObject({ name: z.string().min(1), format: z.string(), description: z.string(), sha256 }),
   cut: z.string().min(1),
+  bottleneck: z.string().min(1).nullable(),
   classes: z.array(z.string()).min(2),
   preprocessing: z.record(z.string(), z.unknown()),
   input: z.strictObject({ shape, scale, zeroPoint }),
@@ -91,7 +92,8 @@ export function parseManifest(json: unknown, origin: string): ArtifactManifest {
     );
   }
   const sent = manifest.wire.map(({ id }) => id).join('+');
-  if (manifest.cut !== sent && manifest.cut !== 'input' && manifest.cut !== 'output') {
+  const crossing = manifest.bottleneck === null ? manifest.cut : `${manifest.cut}/wire`;
+  if (crossing !== sent && manifest.cut !== 'input' && manifest.cut !== 'output') {
     problems.add(
       'E_MANIFEST_INVALID',
       `${origin}: cut is "${manifest.cut}", but what is sent is "${sent}"`,

@@ -7,6 +7,7 @@ import { type BottleneckedNetwork, type BottleneckSpec, wireScale } from '../bot
 import { initialWeights } from '../bottleneck/initial-weights.js';
 import { insertBottleneck } from '../bottleneck/insert.js';
 import type { BottleneckWeights } from '../bottleneck/parameters.js';
+import type { BottleneckReport } from '../bottleneck/report.js';
 import { packedWireBytes } from '../bottleneck/spec.js';
 import {
   settleTail,
@@ -31,7 +32,7 @@ import {
   trainableConstants,
   unpackValues,
 } from '../train/trainable-constants.js';
-import type { Checkpoints, EpochRecord } from '../train/training.js';
+import type { Checkpoints } from '../train/training.js';
 import type { TrainingSet } from '../train/training-set.js';
 import { createCodec } from '../wire/codecs/create-codec.js';
 import { learnCodec } from '../wire/codecs/learn-rans-tables.js';
@@ -61,17 +62,6 @@ export interface BottleneckSplitRequest {
   readonly buildHead: (head: Graph, output?: InputQuantization, weights?: string) => Promise<BuiltHead>;
   /** Whether a split of this size is worth training. */
   readonly fits: (split: { readonly head: BuiltHead; readonly headFloat: Graph; readonly tail: Graph }) => boolean;
-}
-
-/** What training did; nothing in it depends on how long it took. */
-export interface BottleneckReport {
-  readonly trainingSamples: number;
-  readonly validationSamples: number;
-  /** Share of right answers on the validation samples after each stage; wire and encoder quantized. */
-  readonly validation: Readonly<Record<'initial' | 'afterReconstruct' | 'afterFineTune' | 'afterSettle', number>>;
-  readonly history: Readonly<Record<'reconstruct' | 'fineTune' | 'settle', readonly EpochRecord[]>>;
-  /** Payload on the wire. `coded`: mean over validation samples by the codec learnt on training samples. */
-  readonly bytes: { readonly packed: number; readonly coded: number };
 }
 
 export interface BottleneckSplit {

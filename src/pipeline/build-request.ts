@@ -2,6 +2,7 @@
 import type { ArtifactManifest } from '../artifact/manifest.js';
 import type { StageStore } from '../artifact/stage-store.js';
 import type { BottleneckSpec } from '../bottleneck/bottleneck.js';
+import type { BottleneckReport } from '../bottleneck/report.js';
 import type { RecipeName } from '../bottleneck/train-recipe.js';
 import type { RunContext } from '../core/context.js';
 import type { IsplitError } from '../core/errors.js';
@@ -16,7 +17,6 @@ import type { QuantizationReport } from '../quantize/quantized-model.js';
 import type { TrainingSet } from '../train/training-set.js';
 import type { VerifyReport } from '../verify/verify-report.js';
 import type { AnalyzeRequest } from './analyze.js';
-import type { BottleneckReport } from './bottleneck-split.js';
 import type { CalibrationSource } from './build-head.js';
 
 /** What the head is compared on. */

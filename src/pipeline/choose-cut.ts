@@ -1,4 +1,5 @@
 import type { CutPoint } from '../analyze/cut-points.js';
+import type { BottleneckReport } from '../bottleneck/report.js';
 import { type RunContext, throwIfAborted } from '../core/context.js';
 import { IsplitError } from '../core/errors.js';
 import { estimateCodeBytes } from '../cost/code-size.js';
@@ -23,7 +24,6 @@ import {
   type SplitPlan,
 } from '../plan/split-plan.js';
 import { type Deployment, describeCut } from './analyze.js';
-import type { BottleneckReport } from './bottleneck-split.js';
 import type { BuiltHead } from './build-head.js';
 
 export interface ChooseCutRequest {

@@ -32,6 +32,7 @@ export function describeBuild(request: BuildRequest, built: Described): Artifact
     splitId: built.splitId,
     model: { name: model.name, format: model.format, description: model.description, sha256: model.sha256 },
     cut: chosen.id,
+    bottleneck: chosen.bottleneck,
     classes: classNames,
     preprocessing: request.preprocessing,
     input: sent.input,

@@ -1,4 +1,5 @@
 import type { ArtifactManifest } from '../artifact/manifest.js';
+import type { BottleneckReport } from '../bottleneck/report.js';
 import { formatBytes, formatCount, formatDurationUs } from '../core/units.js';
 import type { Evaluation } from '../evaluate/evaluation.js';
 import type { Analysis } from '../plan/analysis.js';
@@ -6,6 +7,8 @@ import { CUT_INPUT, CUT_OUTPUT, type SplitPlan } from '../plan/split-plan.js';
 import type { QuantizationReport } from '../quantize/quantized-model.js';
 import type { VerifyReport } from '../verify/verify-report.js';
 import { labelText, renderCutTable } from './analysis-text.js';
+import { renderBaselinesText } from './baseline-text.js';
+import { describeWireBytes } from './build-phrases.js';
 import { renderAccuracyText, renderVerifyText } from './build-text.js';
 import { describeBudgets, describeDevice, describeModel, nameData, plainText } from './phrases.js';
 
@@ -17,6 +20,7 @@ export interface BuildResult {
   readonly quantization: QuantizationReport | null;
   readonly verify: VerifyReport | null;
   readonly evaluation: Evaluation;
+  readonly training: BottleneckReport | null;
   readonly samples: {
     readonly importance: number;
     readonly calibration: number;
@@ -52,10 +56,14 @@ export function renderBuildResultText(result: BuildResult, width: number): strin
   const sections = [
     header.join('\n'),
     renderCutTable(applyPlan(analysis, plan), width, `chosen: ${chosen.why}`),
-    [...labelled('cut', describeCut(result)), ...labelled('quantize', describeQuantization(result.quantization))].join(
-      '\n',
-    ),
+    [
+      ...labelled('cut', describeCut(result)),
+      ...labelled('encode', describeBottleneck(result)),
+      ...labelled('train', describeTraining(result.training)),
+      ...labelled('quantize', describeQuantization(result.quantization)),
+    ].join('\n'),
     renderAccuracyText(result.evaluation, width, on),
+    renderBaselinesText(result.evaluation, width),
     [...(result.verify ? [renderVerifyText(result.verify, width)] : []), ...labelled('fits', describeFit(result))].join(
       '\n',
     ),
@@ -112,6 +120,30 @@ function describeCut({ analysis, plan }: BuildResult): string {
     ? '. That leaves almost nothing to the gateway: compare with --cut output, or set --budget-macs or --budget-latency to look for earlier cuts'
     : '';
   return plainText(`${chosen.id} ${shapes}: ${formatBytes(wireBytes)} on the wire, ${where}; ${chosen.why}${doubt}`);
+}
+
+/** `conv1x1-s2-c24-b4 to 4×4×24, 4 bit, entropy-coded: 96 B mean, 124 B p99, 192 B packed`. */
+function describeBottleneck({ plan, manifest, evaluation, training }: BuildResult): string {
+  const [wire] = manifest.wire;
+  const spec = plan.chosen?.bottleneck ?? null;
+  if (spec === null || !wire || !training) return '';
+  const coding = wire.codec.id === 'rans' ? 'entropy-coded' : wire.codec.id;
+  const packed = wire.codec.id === 'rans' ? `, ${formatBytes(training.bytes.packed)} packed` : '';
+  return `bottleneck ${plainText(spec)} to ${wire.shape.join('×')}, ${wire.bits} bit, ${coding}: ${describeWireBytes(evaluation.wireBytes)}${packed}`;
+}
+
+/** `1 800 samples · reconstruct 6 epochs, fine-tune 28 · right on 200 validation samples: 66.9 % untrained, 90.1 % trained`. */
+function describeTraining(training: BottleneckReport | null): string {
+  if (training === null) return '';
+  const { history, validation } = training;
+  const stages = [
+    ['reconstruct', history.reconstruct],
+    ['fine-tune', history.fineTune],
+    ['settle', history.settle],
+  ] as const;
+  const epochs = stages.flatMap(([name, records]) => (records.length > 0 ? [`${name} ${records.length}`] : []));
+  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+  return `${formatCount(training.trainingSamples)} samples · epochs: ${epochs.join(', ')} · ${formatCount(training.validationSamples)} validation samples: ${percent(validation.initial)} untrained, ${percent(validation.afterSettle)} trained`;
 }
 
 function describeQuantization(report: QuantizationReport | null): string {

@@ -21,6 +21,7 @@ export function exampleManifest(change: Partial<ArtifactManifest> = {}): Artifac
     seed: 0,
     model: { name: 'net.h5', format: 'keras', description: 'Keras', sha256: sha256('model') },
     cut: 'pool1',
+    bottleneck: null,
     classes: ['cat', 'dog'],
     preprocessing: {
       version: 1,

@@ -152,6 +152,7 @@ export function manifestOf(): ArtifactManifest {
       sha256: analysis.model.sha256,
     },
     cut: 'pool2',
+    bottleneck: null,
     classes: ['cat', 'dog', 'eel', 'fox'],
     preprocessing: {
       version: 1,
