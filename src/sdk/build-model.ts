@@ -46,8 +46,8 @@ export interface BuildOptions extends Omit<AnalyzeOptions, 'store'> {
   readonly baselines?: boolean | undefined;
   /** Payload bytes of their curves beside the split's own. Default: none. */
   readonly rates?: readonly number[] | undefined;
-  /** Also with the classifier trained further on pictures as they arrive. */
-  readonly fineTune?: boolean | undefined;
+  /** Also with the classifier trained further on pictures as they arrive; `own`: at the split's own bytes alone. */
+  readonly fineTune?: boolean | 'own' | undefined;
   /** False: nothing is taken from the stage cache beside the folder. */
   readonly cache?: boolean | undefined;
 }
@@ -229,7 +229,13 @@ function wantsBaselines(options: BuildOptions): boolean {
 function wishForBaselines(options: BuildOptions, { training, validation }: BuildData): BaselineWish | undefined {
   if (!training || !validation || !wantsBaselines(options)) return undefined;
   const { fineTune, rates = [], seed = 0 } = options;
-  return { search: validation, rates, ...(fineTune ? { fineTune: { train: training, options: { seed } } } : {}) };
+  return {
+    search: validation,
+    rates,
+    ...(fineTune
+      ? { fineTune: { train: training, rates: fineTune === 'own' ? 'own' : 'all', options: { seed } } }
+      : {}),
+  };
 }
 
 /** @throws IsplitError E_BOTTLENECK_SPEC, E_USAGE for `auto` without probes */

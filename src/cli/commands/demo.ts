@@ -5,13 +5,17 @@ import { showBuild } from '../build-result.js';
 import { defineCommand, runAction } from '../command.js';
 import type { RawOptions } from '../data-options.js';
 
+/** An eighth of the picture's bytes. */
+const DEMO_BUDGET_WIRE = 100;
+/** Where the curves of what simpler ideas give are drawn. */
+const DEMO_RATES = [50, 200, 400];
 /** About two thirds of the network: without a limit the most important cut is the last one. */
 const DEMO_BUDGET_MACS = 5_000_000;
 
 export function demoCommand(): Command {
   const command = defineCommand(
     'demo',
-    'the main job on an embedded model and data set: analyze, build, verify; no download, no board',
+    'the main job on an embedded model and data set: analyze, train a bottleneck, build, verify, compare; no download, no board',
     ['demo', 'demo --device esp32 --link ble', 'demo --json'],
   );
   command
@@ -28,7 +32,10 @@ export function demoCommand(): Command {
         data: paths.calibration,
         testData: shorten(paths.test),
         device,
-        budgets: { macs: DEMO_BUDGET_MACS },
+        budgets: { macs: DEMO_BUDGET_MACS, wireBytes: DEMO_BUDGET_WIRE },
+        recipe: 'quick' as const,
+        rates: DEMO_RATES,
+        fineTune: 'own' as const,
         ...(typeof raw.link === 'string' ? { link: raw.link } : {}),
       };
       showBuild(await buildModel(model, paths.model, folder, options, ctx), folder, terminal);

@@ -62,6 +62,8 @@ export interface AlternativeOnDevice {
 export interface FineTuneOptions {
   /** Training samples; none of them is in the test or among those that settings were searched on. */
   readonly train: Dataset;
+  /** `own`: at the split's own bytes alone; default: at all. */
+  readonly rates?: 'all' | 'own' | undefined;
   readonly options?: FineTuneSettings | undefined;
 }
 

@@ -79,6 +79,7 @@ async function describeInputs(request: BaselineRequest, ctx: RunContext): Promis
     alternatives: alternatives ?? null,
     fineTune: fineTune && {
       ...fineTune.options,
+      rates: fineTune.rates ?? 'all',
       train: await fineTune.train.contentSha256(ctx),
       checkpoints: undefined,
     },
@@ -86,9 +87,17 @@ async function describeInputs(request: BaselineRequest, ctx: RunContext): Promis
 }
 
 /** Payload bytes, rising: the rates asked for and the split's own. */
-function chooseTargets({ rates, split }: BaselineRequest): number[] {
-  const own = split ? [meanOf(split.predictions.map((p) => p.wireBytes))] : [];
-  return [...new Set([...rates, ...own])].sort((a, b) => a - b);
+function chooseTargets(request: BaselineRequest): number[] {
+  return [...new Set([...request.rates, ...ownBytes(request)])].sort((a, b) => a - b);
+}
+
+function ownBytes({ split }: BaselineRequest): number[] {
+  return split ? [meanOf(split.predictions.map((p) => p.wireBytes))] : [];
+}
+
+/** Targets whose classifier is trained further; undefined: all. */
+function tunedTargets(request: BaselineRequest): number[] | undefined {
+  return request.fineTune?.rates === 'own' ? ownBytes(request) : undefined;
 }
 
 async function measurePictures(request: BaselineRequest, ctx: RunContext): Promise<BaselineCurve[]> {
@@ -109,7 +118,7 @@ async function measurePictures(request: BaselineRequest, ctx: RunContext): Promi
     }
     const { fineTune } = request;
     if (fineTune) {
-      for (const { codec, setting } of listSettings(jobs)) {
+      for (const { codec, setting } of listSettings(jobs, tunedTargets(request))) {
         tuned.push(await fineTuneClassifier({ ...request, fineTune, codec, setting, validation: taken }, ctx));
       }
     }
@@ -132,10 +141,14 @@ function drawSearch({ search, searchSamples, preprocessing }: BaselineRequest): 
   return search.count <= count ? search : search.select(drawStratified(search.labels, count, 0));
 }
 
-/** Each setting that was chosen, once: two targets may share one. */
-function listSettings(jobs: readonly PictureJob[]): { codec: PictureCodec; setting: TriedSetting }[] {
+/** Each setting that was chosen, once: two targets may share one. @param targets default: all */
+function listSettings(
+  jobs: readonly PictureJob[],
+  targets?: readonly number[],
+): { codec: PictureCodec; setting: TriedSetting }[] {
   return jobs.flatMap(({ codec, search }) => {
-    const chosen = new Set(search.found.flatMap(({ best }) => best ?? []));
+    const found = search.found.filter(({ targetBytes }) => targets?.includes(targetBytes) ?? true);
+    const chosen = new Set(found.flatMap(({ best }) => best ?? []));
     return [...chosen].map((setting) => ({ codec, setting }));
   });
 }
@@ -210,7 +223,7 @@ function drawCurves(
         practical: codec.practical,
         note: tuned ? `${codec.note}; classifier trained further on pictures as they arrive` : codec.note,
         searchedOn,
-        points: search.found.map(({ targetBytes, best }): BaselinePoint => {
+        points: search.found.filter(isMeasured(tuned, request)).map(({ targetBytes, best }): BaselinePoint => {
           if (best === undefined) {
             const { setting, bytesMean } = search.smallest;
             const words = `none is so small: ${describeSetting(setting)} takes ${formatCount(Math.round(bytesMean))} B`;
@@ -244,6 +257,12 @@ function drawCurves(
     ],
   });
   return curves;
+}
+
+/** A fine-tuned curve has points only where a classifier was fine-tuned. */
+function isMeasured(tuned: boolean, request: BaselineRequest): (found: { readonly targetBytes: number }) => boolean {
+  const targets = tuned ? tunedTargets(request) : undefined;
+  return ({ targetBytes }) => targets?.includes(targetBytes) ?? true;
 }
 
 /** What runs the int8 executor: values at the cut as they are, and the whole network on the device. */
