@@ -19,6 +19,7 @@ export const EVIDENCE: Readonly<Record<string, () => Promise<Evidence>>> = {
   'reproducible-builds': async () => (await import('./reproducible-builds.js')).reproducibleBuilds,
   runtimes: async () => (await import('./runtimes.js')).runtimes,
   'sample-count': async () => (await import('./sample-count.js')).sampleCount,
+  study: async () => (await import('./study.js')).study,
   tails: async () => (await import('./tails.js')).tails,
   'trained-networks': async () => (await import('./trained-networks.js')).trainedNetworks,
   'two-links': async () => (await import('./two-links.js')).twoLinks,

@@ -1,5 +1,6 @@
 import { renderPerformancePage } from '../bench/performance-page.js';
 import { renderEvidencePage } from '../evidence/page.js';
+import { studyPages } from '../evidence/study-page.js';
 import { renderCommandsPage } from '../src/cli/commands-page.js';
 import { createProgram } from '../src/cli/program.js';
 import { renderErrorsPage } from '../src/core/errors-page.js';
@@ -21,6 +22,7 @@ export const GENERATED_PAGES: readonly GeneratedPage[] = [
   { path: 'docs/errors.md', render: renderErrorsPage },
   { path: 'docs/evidence.md', render: renderEvidencePage },
   { path: 'docs/performance.md', render: renderPerformancePage },
+  ...studyPages(),
   { path: 'docs/supported-ops.md', render: renderSupportedOpsPage },
   ...Object.entries(JSON_SCHEMA_FILES).map(([path, render]) => ({ path, render })),
 ];

@@ -92,14 +92,19 @@ function ordered(predictors: readonly PredictorResult[]): (PredictorResult & { r
 
 function concludeOrder({ predictors }: CellResult): string {
   const rows = ordered(predictors);
-  const [best, ...others] = rows;
+  const [best] = rows;
   if (!best) return 'No predictor has a correlation with the accuracy.';
-  const alike = others.filter((row) => overlap(row.rho, best.rho)).map(({ predictor }) => namePredictor(predictor));
-  const lead = `${capital(namePredictor(best.predictor))} follows the accuracies most closely, ρ = ${describeRho(best.rho)}`;
-  if (alike.length === 0) return `${lead}, and no interval of another reaches it.`;
-  if (alike.length === others.length)
-    return `${lead}, but no predictor is distinguishable from it: all intervals overlap.`;
-  return `${lead}; ${join(alike)} ${alike.length === 1 ? 'is' : 'are'} not distinguishable from it.`;
+  const names = (of: readonly PredictorResult[]): string => join(of.map(({ predictor }) => namePredictor(predictor)));
+  const first = rows.filter(({ rho }) => rho.value === best.rho.value);
+  const others = rows.filter((row) => !first.includes(row));
+  const alike = others.filter((row) => overlap(row.rho, best.rho));
+  const lead = `${capital(names(first))} ${first.length === 1 ? 'follows' : 'follow'} the accuracies most closely, ρ = ${describeRho(best.rho)}`;
+  if (alike.length < others.length) {
+    return alike.length === 0
+      ? `${lead}, and no interval of another reaches it.`
+      : `${lead}; not distinguishable from that: ${names(alike)}.`;
+  }
+  return `${lead}, but no predictor is distinguishable from another by it: all intervals overlap.`;
 }
 
 function concludeBeyondSize({ predictors }: CellResult): string {

@@ -1,6 +1,7 @@
 import { formatCount } from '../core/units.js';
 import type { CellResult, Study } from '../evaluate/study.js';
 import { drawHtmlTable, drawPage, html, Markup } from './html.js';
+import { lightColour } from './palette.js';
 import { keepTogether } from './phrases.js';
 import { renderChart } from './render-chart.js';
 import { chartCuts, chartPredictors } from './study-charts.js';
@@ -16,17 +17,25 @@ ${sections}<footer>${study.engine} · seed ${study.seed}</footer>`;
   return drawPage('isplit-edge study', body);
 }
 
-/** The two charts of a cell as SVG. @throws IsplitError E_INTERNAL */
-export async function drawStudyCharts(result: CellResult): Promise<{ cuts: string; predictors: string }> {
+/**
+ * The two charts of a cell as SVG.
+ * @param onPaper with the light background, for pictures that stand alone; else that of the page shows through
+ * @throws IsplitError E_INTERNAL
+ */
+export async function drawStudyCharts(
+  result: CellResult,
+  { onPaper }: { readonly onPaper: boolean },
+): Promise<{ cuts: string; predictors: string }> {
   const of = `${result.model} on ${result.data}, ${result.targetBytes} B`;
+  const paper = onPaper ? { background: lightColour('paper'), padding: 12 } : {};
   return {
-    cuts: await renderChart(chartCuts(result), `Accuracy at every cut: ${of}`),
-    predictors: await renderChart(chartPredictors(result), `Predictors: ${of}`),
+    cuts: await renderChart({ ...chartCuts(result), ...paper }, `Accuracy at every cut: ${of}`),
+    predictors: await renderChart({ ...chartPredictors(result), ...paper }, `Predictors: ${of}`),
   };
 }
 
 async function drawCell(result: CellResult): Promise<Markup> {
-  const charts = await drawStudyCharts(result);
+  const charts = await drawStudyCharts(result, { onPaper: false });
   const [cuts, ...others] = studyTables(result).map(drawTable);
   const { model, data, targetBytes, seeds, testSamples } = result;
   const sentences = concludeStudy(result).map((sentence) => html`<p>${keepTogether(sentence)}</p>\n`);

@@ -129,7 +129,7 @@ export function assembleStudy(
 export async function writeStudy(folder: string, study: Study): Promise<string[]> {
   const charts: Record<string, string> = {};
   for (const result of study.results) {
-    const { cuts, predictors } = await drawStudyCharts(result);
+    const { cuts, predictors } = await drawStudyCharts(result, { onPaper: true });
     const name = path.parse(result.model).name.replace(/[^\w.-]+/g, '-');
     charts[`${name}-cuts.svg`] = cuts;
     charts[`${name}-predictors.svg`] = predictors;
