@@ -46,6 +46,8 @@ export interface FrozenPart {
   readonly cached: boolean;
   /** @param places exactly a batch of them @param placements one a place */
   of(places: Uint32Array, placements: readonly Placement[]): Promise<FrozenValues>;
+  /** Of pictures as they are: a batch of them, such as mixtures. */
+  ofPictures(batch: Float32Array): Promise<FrozenValues>;
   /** The pictures themselves, moved and mirrored. */
   pictures(places: Uint32Array, placements: readonly Placement[]): Float32Array;
   dispose(): Promise<void>;
@@ -57,7 +59,7 @@ export async function prepareFrozenPart(request: FrozenRequest, ctx: RunContext)
   const { set, augmentation, cacheBytes = CACHE_BYTES } = request;
   const variants = augmentation.flip ? 2 : 1;
   const bytes = set.count * variants * (runner.elements * (runner.codes ? 1 : 4) + runner.classes * 4);
-  if ((augmentation.shift ?? 0) > 0 || bytes > cacheBytes) return { ...runner.part, cached: false };
+  if ((augmentation.shift ?? 0) > 0 || augmentation.mix || bytes > cacheBytes) return { ...runner.part, cached: false };
   try {
     const cache = await fillCache(runner, request, variants, ctx);
     return { ...runner.part, of: cache, cached: true, dispose: async () => undefined };
@@ -107,8 +109,9 @@ async function compileFrozen(request: FrozenRequest): Promise<FrozenRunner> {
     });
     return batch;
   };
-  const runOnce = async (places: Uint32Array, placements: readonly Placement[]): Promise<FrozenValues> => {
-    const inputs = pictures(places, placements);
+  const runOnce = (places: Uint32Array, placements: readonly Placement[]): Promise<FrozenValues> =>
+    ofPictures(pictures(places, placements));
+  const ofPictures = async (inputs: Float32Array): Promise<FrozenValues> => {
     const answers = await teacher.run({ [input]: inputs });
     const features = head ? await head.run({ [quantizedHead?.inputs[0] as string]: inputs }) : answers;
     return {
@@ -122,6 +125,7 @@ async function compileFrozen(request: FrozenRequest): Promise<FrozenRunner> {
       shape,
       classes: logits.classes,
       pictures,
+      ofPictures,
       async of(places, placements) {
         const values = await runOnce(places, placements);
         if (!augmentation.flip) return values;

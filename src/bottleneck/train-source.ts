@@ -1,6 +1,6 @@
 import { fail } from '../core/errors.js';
 import { createRandom } from '../core/random.js';
-import { type Augmentation, drawPlacement, mixSeeds } from '../train/augment.js';
+import { type Augmentation, drawMixture, drawPlacement, mixRows, mixSeeds } from '../train/augment.js';
 import { oneHot } from '../train/losses.js';
 import type { BatchSource } from '../train/training.js';
 import type { TrainingSet } from '../train/training-set.js';
@@ -43,16 +43,30 @@ export function learningBatches(
         const places = order.subarray(at, at + batchSize);
         const placements = Array.from(places, (place) => drawPlacement(augmentation, seed, epoch, place));
         const batch: Record<string, Float32Array> = {};
+        const classes = oneHot(
+          Int32Array.from(places, (place) => set.labels[place] as number),
+          frozen.classes,
+        );
+        if (augmentation.mix) {
+          const shares = Array.from(places, (place) => drawMixture(seed, epoch, place));
+          const mixed = frozen.pictures(places, placements);
+          mixRows(mixed, shares);
+          mixRows(classes, shares);
+          if (pictures !== undefined) batch[pictures] = mixed;
+          const values = await frozen.ofPictures(mixed);
+          if (feature !== undefined) batch[feature] = values.feature;
+          if (teacherLogits !== undefined) batch[teacherLogits] = values.teacherLogits;
+          if (labels !== undefined) batch[labels] = classes;
+          yield batch;
+          continue;
+        }
         if (pictures !== undefined) batch[pictures] = frozen.pictures(places, placements);
         if (feature !== undefined || teacherLogits !== undefined) {
           const values = await frozen.of(places, placements);
           if (feature !== undefined) batch[feature] = values.feature;
           if (teacherLogits !== undefined) batch[teacherLogits] = values.teacherLogits;
         }
-        if (labels !== undefined) {
-          const classes = Int32Array.from(places, (place) => set.labels[place] as number);
-          batch[labels] = oneHot(classes, frozen.classes);
-        }
+        if (labels !== undefined) batch[labels] = classes;
         yield batch;
       }
     },

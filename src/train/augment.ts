@@ -7,6 +7,12 @@ export interface Augmentation {
   readonly shift?: number;
   /** What is put around it: zeros (in the network's own units) or the nearest pixel of the edge (default). */
   readonly padding?: 'zero' | 'edge';
+  /**
+   * Every second picture is a mixture with another one of its batch, by a share drawn evenly; so are its labels. Source: Zhang et al.,
+   * "mixup: Beyond Empirical Risk Minimization", ICLR 2018. For learning from a teacher: Beyer et al., "Knowledge distillation: A good
+   * teacher is patient and consistent", CVPR 2022.
+   */
+  readonly mix?: boolean;
 }
 
 export interface Placement {
@@ -14,6 +20,32 @@ export interface Placement {
   /** Rows and columns of the source that the picture starts later (negative: earlier). */
   readonly down: number;
   readonly right: number;
+}
+
+/** Share of the other picture in a mixture: 0 for a picture that stays alone. */
+export function drawMixture(seed: number, epoch: number, sample: number): number {
+  const random = createRandom(mixSeeds(seed, epoch, sample, MIX_STREAM));
+  return random.next() < 0.5 ? 0 : random.next();
+}
+
+/** Apart from where a picture is placed. */
+const MIX_STREAM = 1;
+
+/**
+ * Every row becomes (1 − share) of itself and `share` of the next row, the last one's next being the first.
+ * @param rows `shares.length` rows of equal length, changed in place
+ */
+export function mixRows(rows: Float32Array, shares: readonly number[]): void {
+  const size = rows.length / shares.length;
+  const first = rows.slice(0, size);
+  shares.forEach((share, i) => {
+    if (share === 0) return;
+    const next = i + 1 < shares.length ? rows.subarray((i + 1) * size, (i + 2) * size) : first;
+    for (let k = 0; k < size; k++) {
+      const at = i * size + k;
+      rows[at] = (1 - share) * (rows[at] as number) + share * (next[k] as number);
+    }
+  });
 }
 
 export interface PictureShape {
