@@ -54,13 +54,11 @@ const NEAR = 0.03;
 const MOST_ATTEMPTS = 3;
 /** The codec is learnt on so many training samples. */
 const CODEC_SAMPLES = 512;
-/** State that a payload ends with. */
-const CODER_BYTES = 4;
-/** Codes of other samples, tables that channels share and batches that are small cost about this much more than training sees. */
-const FIRST_SHARE = 0.97;
+/** About what a payload has beyond the entropy that training sees: most of the state that a coder ends with. */
+const CODER_BYTES = 3;
 
 export function firstAim(targetBytes: number): number {
-  return Math.max(1, FIRST_SHARE * (targetBytes - CODER_BYTES));
+  return Math.max(1, targetBytes - CODER_BYTES);
 }
 
 /** @throws IsplitError E_TRAIN_DIVERGED, E_ENGINE, E_INTERRUPTED, E_WRITE */

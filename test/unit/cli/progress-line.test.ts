@@ -17,6 +17,13 @@ describe('the line of a long job', () => {
     );
   });
 
+  it('counts by the minute what takes longer than a second', () => {
+    const runs = { stage: 'study', done: 5, total: 50, unit: 'runs' };
+    expect(describeProgress(runs, { done: 2, atMs: 0 }, 180_000)).toBe(
+      'study    5 of 50 runs, 1.0 runs/min, 45 min left',
+    );
+  });
+
   it('says minutes when there are many, and nothing of the end where it is not known', () => {
     expect(describeProgress(event, { done: 0, atMs: 0 }, 10_000)).toContain('5 min left');
     const { total: _, ...open } = event;
