@@ -51,6 +51,7 @@ export interface TrainBottleneckRequest extends LearningRequest {
 }
 
 export interface TrainedBottleneck {
+  /** As it started where learning the task made it worse on the validation samples. */
   readonly network: BottleneckedNetwork;
   readonly history: {
     readonly reconstruct: readonly EpochRecord[];
@@ -80,14 +81,17 @@ export async function trainBottleneck(request: TrainBottleneckRequest, ctx: RunC
   return withFrozenParts({ ...request, handedOn: quantizedHead }, start, ctx, async (shared, judge) => {
     const reconstructed = await learnReconstruction(started, recipe.reconstruct, shared, ctx);
     const tuned = await learnTask(reconstructed.network, 'fine-tune', start, recipe.fineTune, shared, judge, ctx);
+    const initial = await judge(started);
+    const afterFineTune = await judge(tuned.network);
     return {
-      network: tuned.network,
+      // Few samples can do more harm than good to a start that is good already.
+      network: afterFineTune < initial ? started : tuned.network,
       history: { reconstruct: reconstructed.history, fineTune: tuned.history },
       validation: {
         samples: request.validation.count,
-        initial: await judge(started),
+        initial,
         afterReconstruct: await judge(reconstructed.network),
-        afterFineTune: await judge(tuned.network),
+        afterFineTune,
       },
     };
   });

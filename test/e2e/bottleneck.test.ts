@@ -1,0 +1,107 @@
+/** A build with a bottleneck: what it leaves, that it keeps to the wire budget, and that stopping it changes nothing. */
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { openBuiltFolder } from '../../src/artifact/built-folder.js';
+import type { RunContext } from '../../src/core/context.js';
+import { IsplitError } from '../../src/core/errors.js';
+import { createRandom } from '../../src/core/random.js';
+import { type BuiltModel, buildModel, demoPaths, evaluateBuild, openModel } from '../../src/sdk.js';
+import { emptyFolder, filesIn } from './command-line.js';
+
+const MINUTE = 60_000;
+const work = emptyFolder();
+afterAll(() => rmSync(work, { recursive: true, force: true }));
+
+const paths = demoPaths();
+const WIRE_BYTES = 120;
+
+async function build(name: string, ctx: RunContext = {}): Promise<BuiltModel> {
+  const model = await openModel(paths.model);
+  const options = {
+    data: paths.calibration,
+    samples: 600,
+    testData: paths.test,
+    device: 'esp32-s3',
+    budgets: { macs: 5_000_000, wireBytes: WIRE_BYTES },
+    cut: 'pool2',
+    recipe: 'quick' as const,
+    trainSamples: 300,
+    baselines: false,
+  };
+  return buildModel(model, paths.model, path.join(work, name, 'build'), options, ctx);
+}
+
+/** Builds, and stops at the moments given: counted in events of the training's progress. */
+async function buildWithStops(name: string, stops: readonly number[]): Promise<BuiltModel> {
+  for (const stop of stops) {
+    const controller = new AbortController();
+    let seen = 0;
+    const onProgress: RunContext['onProgress'] = ({ stage }) => {
+      if ((stage === 'reconstruct' || stage === 'fine-tune') && ++seen === stop) controller.abort();
+    };
+    const error = await build(name, { signal: controller.signal, onProgress }).catch((cause: unknown) => cause);
+    expect((error as IsplitError).code).toBe('E_INTERRUPTED');
+    expect(existsSync(path.join(work, name, 'build'))).toBe(false);
+  }
+  return build(name);
+}
+
+describe('a build with a bottleneck', () => {
+  it(
+    'keeps to the wire budget, is verified, and can be evaluated from its folder',
+    async () => {
+      const built = await build('whole');
+      if (built.kind !== 'built') throw built.error;
+      const { manifest, training, evaluation } = built;
+      expect(manifest.cut).toBe('pool2');
+      expect(manifest.bottleneck).toMatch(/^conv\dx\d-s\d-c\d+-b\d$/);
+      const [wire] = manifest.wire;
+      expect(wire?.id).toBe('pool2/wire');
+      expect(wire?.codec).toMatchObject({ id: 'rans' });
+      expect(training?.bytes.coded).toBeLessThanOrEqual(WIRE_BYTES);
+      expect(training?.bytes.coded).toBeGreaterThan(0.7 * WIRE_BYTES);
+      expect(evaluation.wireBytes.mean).toBeLessThan(1.1 * WIRE_BYTES);
+      expect(evaluation.wireBytes.p99).toBeLessThanOrEqual(wire?.bytes ?? 0);
+      // Trained on 300 pictures for a few seconds; guessing gives 0.1.
+      expect(evaluation.accuracy.splitInt8).toBeGreaterThan(0.8);
+      expect(training?.history.fineTune.length).toBeGreaterThan(0);
+      const reference = built.verify?.runtimes.filter(({ kernels, endToEnd }) => kernels === 'reference' && endToEnd);
+      for (const runtime of reference ?? []) expect(runtime.endToEnd?.equalBytes).toBe(runtime.endToEnd?.bytes);
+      const folder = path.join(work, 'whole', 'build');
+      const opened = await openBuiltFolder(folder);
+      expect(filesIn(folder)).toContain('training.json');
+      expect(opened.manifest.splitId).toBe(manifest.splitId);
+      const again = await evaluateBuild(folder, { testData: paths.test, samples: 200 });
+      expect(again.evaluation.accuracy.splitInt8).toBeGreaterThan(0.75);
+      expect(again.evaluation.accuracy.splitFloat).toBeNull();
+    },
+    5 * MINUTE,
+  );
+
+  it(
+    'interrupted at three moments and run again gives the same bytes',
+    async () => {
+      const random = createRandom(23);
+      const stopped = await buildWithStops('stopped', [1 + random.int(3), 1 + random.int(20), 1 + random.int(20)]);
+      if (stopped.kind !== 'built') throw stopped.error;
+      const [whole, other] = ['whole', 'stopped'].map((name) => path.join(work, name, 'build')) as [string, string];
+      expect(filesIn(other)).toEqual(filesIn(whole));
+      for (const name of filesIn(whole)) {
+        expect(readFileSync(path.join(other, name)).equals(readFileSync(path.join(whole, name))), name).toBe(true);
+      }
+    },
+    8 * MINUTE,
+  );
+
+  it('says what is wrong with a bottleneck, and when the probes that choose one are left out', async () => {
+    const model = await openModel(paths.model);
+    const codeOf = async (options: object): Promise<unknown> => {
+      const all = { data: paths.calibration, samples: 100, ...options };
+      const error = await buildModel(model, paths.model, path.join(work, 'refused'), all).catch((e: unknown) => e);
+      return error instanceof IsplitError ? error.code : error;
+    };
+    expect(await codeOf({ bottleneck: 'conv5x5-s2-c8-b4' })).toBe('E_BOTTLENECK_SPEC');
+    expect(await codeOf({ bottleneck: 'auto', probe: false })).toBe('E_USAGE');
+  });
+});
