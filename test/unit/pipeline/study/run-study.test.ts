@@ -38,7 +38,7 @@ beforeAll(async () => {
     model: 'fashion-cnn',
     data: 'samples',
     network: model.network,
-    cuts: ['pool1', 'pool2', 'dense1'],
+    cuts: ['pool2', 'pool3', 'dense1'],
     targetBytes: 60,
     seeds: 2,
     seed: 0,
@@ -82,7 +82,7 @@ describe('runStudy', () => {
       expect(events.find(({ stage }) => stage === 'study')).toMatchObject({ done: 3, total: 6, unit: 'runs' });
       expect(await runStudy(base, {})).toEqual(resumed);
 
-      expect(resumed.cuts.map(({ id }) => id)).toEqual(['pool1', 'pool2', 'dense1']);
+      expect(resumed.cuts.map(({ id }) => id)).toEqual(['pool2', 'pool3', 'dense1']);
       expect(resumed.runs).toHaveLength(6);
       for (const { correct, codedBytes, attempts } of resumed.runs) {
         expect(correct).toMatch(/^[01]{100}$/);
