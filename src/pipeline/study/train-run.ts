@@ -54,6 +54,8 @@ const NEAR = 0.03;
 const MOST_ATTEMPTS = 3;
 /** The codec is learnt on so many training samples. */
 const CODEC_SAMPLES = 512;
+/** Wide activations of early cuts are worth keeping: a cut is trained from many times. */
+const CACHE_BYTES = 1536 * 1024 * 1024;
 /** About what a payload has beyond the entropy that training sees: most of the state that a coder ends with. */
 const CODER_BYTES = 3;
 
@@ -106,6 +108,7 @@ async function attemptOnce(request: TrainRunRequest, aim: number | null, ctx: Ru
       recipe,
       engine,
       seed,
+      cacheBytes: CACHE_BYTES,
       ...(aim === null ? {} : { codedBytes: aim }),
       ...(threads === undefined ? {} : { threads }),
     },
