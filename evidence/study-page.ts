@@ -50,6 +50,14 @@ coded bytes, and compares the accuracies with what each predictor said before an
 - **Class subsets**: for random sets of classes, whether the best cut is another one, and what going there gains on the subset's samples, again
   chosen on one half and judged on the other; and whether predictors that look at these classes alone gain anything.
 
+## Running it
+
+\`\`\`bash
+isplit-edge study model.h5 --data train/ --test-data test/ --wire 220B --seeds 3
+\`\`\`
+
+A run takes about a minute on two cores for networks of the size below, a few minutes at the first cuts. Every finished run is kept: an interrupted study goes on, and
+more seeds or cuts train only what is new. \`--cuts\` names some, \`--train-samples\` and \`--test-samples\` make it quicker and less sure.
 [study-json.md](study-json.md) describes the document field by field.
 
 ${study && study.results.length > 0 ? renderFigures(study) : 'Figures: none are stored. `npm run evidence -- study` makes them in a few hours, goes on where it was stopped, and `npm run docs` puts them here.'}

@@ -96,6 +96,38 @@ describe('analyseCell', () => {
     ]);
   });
 
+  it('compares with cuts that a predictor says nothing of: they may be the best', () => {
+    const cell = makeCell({ truth, predictors: { probe: truth } });
+    const blind = {
+      ...cell,
+      cuts: cell.cuts.map((cut) =>
+        cut.id === 'cut2' ? { ...cut, predictors: { ...cut.predictors, probe: null } } : cut,
+      ),
+    };
+    const regret = analyseCell(blind, options)
+      .predictors.find(({ predictor }) => predictor === 'probe')
+      ?.regrets.at(-1);
+    expect(regret).toMatchObject({ pick: 'cut4', candidates: 5 });
+    expect(regret?.regret.value).toBeCloseTo(0.1, 1);
+  });
+
+  it('has no limit at the widest budget: with its encoder a head may exceed the network', () => {
+    const cell = makeCell({ truth });
+    const late = { ...cell, cuts: cell.cuts.map((cut, c) => (c === 4 ? { ...cut, headMacs: 1010 } : cut)) };
+    expect(analyseCell(late, options).predictors[0]?.regrets.at(-1)).toMatchObject({ macsShare: 1, candidates: 5 });
+  });
+
+  it('compares a predictor with size on the same samples: nothing between them where they agree', () => {
+    const size = [1, 2, 3, 4, 5];
+    const result = analyseCell(makeCell({ truth, predictors: { size, cuiSum: size, cui: truth } }), options);
+    const of = (name: Predictor) => result.predictors.find(({ predictor }) => predictor === name);
+    expect(of('size')?.beyondSize).toBeNull();
+    expect(of('cuiSum')?.beyondSize).toEqual({ value: 0, interval: [0, 0] });
+    const cui = of('cui');
+    expect(cui?.beyondSize?.value).toBeCloseTo((cui?.rho?.value ?? 0) - (of('size')?.rho?.value ?? 0), 12);
+    expect(cui?.beyondSize?.interval[0]).toBeGreaterThan(0);
+  });
+
   it('does not count the luck of the best as loss: among equal cuts regret is nothing', () => {
     const result = analyseCell(makeCell({ truth: [0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8] }), options);
     for (const { regrets } of result.predictors) {
@@ -138,6 +170,26 @@ describe('analyseCell', () => {
     expect(of('cui')?.gain.value).toBeGreaterThan(0.02);
     expect(of('margin')).toMatchObject({ moved: 0, gain: { value: 0 } });
     expect(subsets?.predictors).toHaveLength(2);
+  });
+
+  it('does not take subsets for independent samples: more of them make the gain no surer than its samples are', () => {
+    const cell = makeCell({
+      truth: [0.8, 0.7],
+      predictors: { cui: [1, 0] },
+      byClass: {
+        cui: [
+          [1, 1, 0, 0],
+          [0, 0, 1, 1],
+        ],
+      },
+    });
+    const width = (subsets: number): number => {
+      const gain = analyseCell(cell, { seed: 1, subsets, classesEach: 1 }).subsets?.predictors[0]?.gain;
+      return (gain?.interval[1] ?? 0) - (gain?.interval[0] ?? 0);
+    };
+    // Half of the classes move, 600 samples: 2 · 1.96 · sqrt(0.5) · sqrt(0.8 · 0.2 / 3 + 0.7 · 0.3 / 3) / sqrt(1200)
+    expect(width(200)).toBeCloseTo(0.03, 1);
+    expect(width(200)).toBeGreaterThan(0.02);
   });
 
   it('is the same for the same seed', () => {
