@@ -72,8 +72,9 @@ function sizeOf({ plan }: BuildReportInput): HeadSize | undefined {
 }
 
 function describeHeadline(input: BuildReportInput): string {
-  const { manifest, plan } = input;
-  const wire = formatBytes(manifest.wire.reduce((sum, tensor) => sum + tensor.bytes, 0));
+  const { evaluation, manifest, plan } = input;
+  const largest = manifest.wire.reduce((sum, tensor) => sum + tensor.bytes, 0);
+  const wire = formatBytes(Math.ceil(evaluation?.wireBytes.mean ?? largest));
   const size = sizeOf(input);
   const on = manifest.device === null ? '' : ` on ${manifest.device.id}`;
   if (manifest.cut === CUT_INPUT || plan.chosen?.built === null || size === undefined) {
@@ -106,6 +107,7 @@ function drawSummary(input: BuildReportInput): Markup {
   if (worst && worst.sqnrDb !== null) {
     facts.push(['quantization', `int8 · worst layer ${worst.id}, SQNR ${worst.sqnrDb.toFixed(1)} dB`]);
   }
+  if (manifest.bottleneck !== null) facts.push(['bottleneck', `${manifest.bottleneck} at ${manifest.cut}`]);
   if (verify) facts.push(['verified', describeAgreement(verify)]);
   facts.push(['split id', manifest.splitId]);
   const rows = facts.map(([name, value]) => html`<dt>${name}</dt><dd>${keepTogether(value)}</dd>\n`);
