@@ -165,7 +165,7 @@ export async function runBottleneck(
     seed: 0,
     ...(threads === undefined ? {} : { threads }),
   };
-  const used = typeof recipe === 'string' ? chooseRecipe(recipe, training.count) : recipe;
+  const used = typeof recipe === 'string' ? chooseRecipe(recipe, training) : recipe;
   const quantizedHead = used.trainHead
     ? undefined
     : await timed('quantize', () => quantize(partitionGraph(network, [cut]).head));

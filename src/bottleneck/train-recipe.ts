@@ -59,8 +59,29 @@ const LENGTHS: Readonly<Record<RecipeName, RecipeLengths>> = {
   quick: { reconstructSteps: 100, fineTuneSteps: 500, settleSteps: 0, mostEpochs: 20 },
 };
 
-/** @param samples of the training set */
-export function chooseRecipe(name: RecipeName, samples: number): BottleneckRecipe {
+/** Pictures move by at most so many pixels, and only those that are large enough for it to change little. */
+const SHIFT = 2;
+const SMALLEST_SHIFTED = 24;
+
+/**
+ * Few pictures are enough where they are never the same twice: `default` moves and mixes them, and asks the teacher about each. Letters
+ * and digits mean another thing in a mirror, so only colour pictures are mirrored.
+ */
+function chooseAugmentation(
+  name: RecipeName,
+  [height, width, channels]: readonly [number, number, number],
+): Augmentation {
+  const flip = channels > 1;
+  if (name === 'quick') return { flip };
+  return Math.min(height, width) < SMALLEST_SHIFTED ? { flip, mix: true } : { flip, shift: SHIFT, mix: true };
+}
+
+/** @param set what is trained on */
+export function chooseRecipe(
+  name: RecipeName,
+  set: { readonly count: number; readonly shape: readonly [number, number, number] },
+): BottleneckRecipe {
+  const samples = set.count;
   const lengths = LENGTHS[name];
   const batchSize = Math.max(1, Math.min(BATCH, samples));
   const epochs = (steps: number): number =>
@@ -68,7 +89,7 @@ export function chooseRecipe(name: RecipeName, samples: number): BottleneckRecip
   const task = { temperature: 2, finalShare: 0.02, weights: { crossEntropy: 0.1, distillation: 1, feature: 0 } };
   return {
     batchSize,
-    augmentation: { flip: true },
+    augmentation: chooseAugmentation(name, set.shape),
     reconstruct: { epochs: epochs(lengths.reconstructSteps), learningRate: 1e-3, finalShare: 0.02 },
     fineTune: { ...task, epochs: epochs(lengths.fineTuneSteps), learningRate: 1e-3, warmupSteps: WARMUP_STEPS },
     ...(lengths.settleSteps > 0

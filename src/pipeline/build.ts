@@ -188,7 +188,7 @@ async function buildBottlenecked(
       wireBytes: request.analyze.budgets?.wireBytes,
       training,
       validation,
-      recipe: chooseRecipe(recipe, training.count),
+      recipe: chooseRecipe(recipe, training),
       engine,
       threads,
       seed,

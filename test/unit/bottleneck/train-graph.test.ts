@@ -43,6 +43,8 @@ function split(network: Graph, spec: BottleneckSpec) {
 const inputs = normal(createRandom(3), [2, 6, 6, 2]);
 const sample = (i: number) => inputs.subarray(i * 72, (i + 1) * 72);
 
+const pictures = (count: number) => ({ count, shape: [28, 28, 1] as const });
+
 describe('the graph that learns', () => {
   const spec: BottleneckSpec = { encoder: 'separable3x3', stride: 2, channels: 3, bits: 2 };
   const network = split(classifier(5), spec);
@@ -112,14 +114,16 @@ describe('the graph that learns', () => {
 describe('recipes', () => {
   it('are lengths in steps: few samples are seen more often, within bounds', () => {
     const steps = (samples: number) => {
-      const { fineTune, batchSize } = chooseRecipe('default', samples);
+      const { fineTune, batchSize } = chooseRecipe('default', pictures(samples));
       return fineTune.epochs * Math.floor(samples / batchSize);
     };
     expect(Math.abs(steps(9000) / steps(40_000) - 1)).toBeLessThan(0.15);
-    const few = chooseRecipe('default', 300);
-    expect(few.fineTune.epochs).toBe(chooseRecipe('default', 100).fineTune.epochs);
-    expect(few.fineTune.epochs).toBeGreaterThan(chooseRecipe('default', 9000).fineTune.epochs);
-    expect(chooseRecipe('default', 10).batchSize).toBe(10);
-    expect(chooseRecipe('quick', 9000).fineTune.epochs).toBeLessThan(chooseRecipe('default', 9000).fineTune.epochs);
+    const few = chooseRecipe('default', pictures(300));
+    expect(few.fineTune.epochs).toBe(chooseRecipe('default', pictures(100)).fineTune.epochs);
+    expect(few.fineTune.epochs).toBeGreaterThan(chooseRecipe('default', pictures(9000)).fineTune.epochs);
+    expect(chooseRecipe('default', pictures(10)).batchSize).toBe(10);
+    expect(chooseRecipe('quick', pictures(9000)).fineTune.epochs).toBeLessThan(
+      chooseRecipe('default', pictures(9000)).fineTune.epochs,
+    );
   });
 });
