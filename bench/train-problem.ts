@@ -91,5 +91,10 @@ export function buildProblem({ architecture, size, batch, classes, cut, channels
   ]);
   const graph = b.build([loss]);
   const learnt = parameters.reduce((sum, id) => sum + elementCount(tensorOf(graph, id).shape), 0);
-  return { problem: { graph, loss, parameters }, inputs: { picture, labels, teacher }, logits, learnt };
+  return {
+    problem: { graph, loss, parameters, smallestPart: 8 },
+    inputs: { picture, labels, teacher },
+    logits,
+    learnt,
+  };
 }

@@ -134,7 +134,7 @@ function appendClassScores(builder: GraphBuilder, id: string, { width }: Logits,
   const rows =
     shape.length === 2 && elementCount(shape) === batch * width
       ? id
-      : builder.op('reshape', [id], { shape: [batch, width] }, { id: 'learning/logits' });
+      : builder.op('reshape', [id], { shape: [-1, width] }, { id: 'learning/logits' });
   if (width > 1) return rows;
   return builder.op('pad', [rows], { paddings: [0, 0, 1, 0], value: 0 }, { id: 'learning/logits' });
 }

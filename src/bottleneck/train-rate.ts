@@ -24,7 +24,7 @@ export function appendCodedBytes(builder: GraphBuilder, wire: string, bits: Wire
   const places = elementCount(shape) / channels;
   const codes = 2 ** bits;
   const bins = codes <= COUNTED_CODES ? codes : GROUPS;
-  const rows = op('reshape', [wire], { shape: [places, channels, 1] });
+  const rows = op('reshape', [wire], { shape: [-1, channels, 1] });
   const steps = op('mul', [rows, builder.scalar((bins - 1) / WIRE_CLAMP)]);
   const centres = builder.constant(
     'rate/centres',

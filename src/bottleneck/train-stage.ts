@@ -19,6 +19,12 @@ import { type LearningFeeds, learningBatches } from './train-source.js';
 export const BOTTLENECK_STAGES = ['reconstruct', 'fine-tune', 'settle'] as const;
 export type BottleneckStage = (typeof BOTTLENECK_STAGES)[number];
 
+/**
+ * Samples of a part of a batch. Cross entropy and divergence are means over samples. The relative error is divided by the energy of its part, and
+ * the coded bytes of a part are below those of the batch, the more so the fewer samples it has.
+ */
+const SMALLEST_PART = { exactly: 8, nearly: 32 } as const;
+
 /** What all stages share. */
 export interface StageContext {
   readonly cut: string;
@@ -56,6 +62,7 @@ export async function learnReconstruction(
     graph: graphOf(learning, [loss]),
     loss,
     parameters: [...network.encoderParameters, ...network.decoderParameters],
+    smallestPart: SMALLEST_PART.nearly,
   };
   return runStage({ stage: 'reconstruct', recipe, network, problem, feeds: { feature: learning.start } }, shared, ctx);
 }
@@ -90,6 +97,7 @@ export async function learnTask(
     const loss = appendDistillation(builder, logits, teacherLogits, temperature);
     terms.push({ loss, weight: weights.distillation });
   }
+  const sampleMeans = terms.length;
   // Behind a frozen wire the activation that was wanted is not at hand.
   if (weights.feature > 0 && start !== 'wire') {
     const { shape } = builder.type(learning.decoded);
@@ -101,7 +109,13 @@ export async function learnTask(
   if (terms.length === 0) throw new RangeError(`stage ${stage} has no loss`);
   const loss = appendWeightedSum(builder, terms);
   const graph = graphOf(learning, [loss]);
-  const problem: TrainingProblem = { graph, loss, parameters: learntConstants(network, graph, start) };
+  const exact = terms.length === sampleMeans;
+  const problem: TrainingProblem = {
+    graph,
+    loss,
+    parameters: learntConstants(network, graph, start),
+    smallestPart: exact ? SMALLEST_PART.exactly : SMALLEST_PART.nearly,
+  };
   const validate = (values: TrainedValues): Promise<number> => judge(withValues(network, values));
   return runStage({ stage, recipe, network, problem, feeds, validate }, shared, ctx);
 }

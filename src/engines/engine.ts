@@ -45,4 +45,9 @@ export interface Engine {
   readonly description: string;
   /** @throws IsplitError E_HOOK_UNSUPPORTED naming every op the engine cannot run, E_ENGINE */
   compile(graph: Graph, options?: CompileOptions): Promise<CompiledGraph>;
+  /**
+   * As `compile`, but what is compiled runs in a thread of its own: several run at the same time, where those of `compile` run one
+   * after another. Arrays are copied there and back. Absent where an engine has no such threads.
+   */
+  compileApart?(graph: Graph, options?: CompileOptions): Promise<CompiledGraph>;
 }

@@ -1,7 +1,7 @@
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { fail } from '../core/errors.js';
 import type { Shape } from '../ir/graph.js';
-import { loadOnnxruntime, sessionOptions } from './onnx.js';
+import { loadOnnxruntime, sessionOptions } from './onnxruntime.js';
 
 /** One input of a run: its int8 values and their shape, batch first. */
 export interface Int8Feed {

@@ -1,11 +1,10 @@
 /** Many records through an int8 network, on all processor cores. */
-import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { type RunContext, throwIfAborted } from '../core/context.js';
 import { IsplitError, type Problem } from '../core/errors.js';
+import { startWorkerThread } from '../core/worker-thread.js';
 import { type Graph, tensorOf } from '../ir/graph.js';
 import { opDef } from '../ops/index.js';
 import { prepareRecords, type RecordProgram, tensorBytes } from './record-program.js';
@@ -104,23 +103,15 @@ async function runInThreads(
     done += records;
     ctx.onProgress?.({ stage: 'int8', done, total: count, unit: 'records' });
   };
-  const workers = Array.from({ length: threads }, () => startWorker(job));
+  const workers = Array.from({ length: threads }, () =>
+    startWorkerThread('./run-records-worker.js', import.meta.url, job),
+  );
   try {
     await Promise.all(workers.map((worker) => awaitWorker(worker, onDone, ctx)));
   } finally {
     await Promise.all(workers.map((worker) => worker.terminate()));
   }
   return new Int8Array(job.outputs).slice();
-}
-
-/** Beside this file, compiled or not: in a working copy a thread registers the loader that tests and scripts run under. */
-function startWorker(job: RecordJob): Worker {
-  const here = import.meta.url;
-  if (!here.endsWith('.ts')) return new Worker(new URL('./run-records-worker.js', here), { workerData: job });
-  const loader = new URL('./index.mjs', pathToFileURL(createRequire(here).resolve('tsx/esm/api'))).href;
-  const source = new URL('./run-records-worker.ts', here).href;
-  const code = `import(${JSON.stringify(loader)}).then(({ register }) => { register(); return import(${JSON.stringify(source)}); });`;
-  return new Worker(code, { workerData: job, eval: true });
 }
 
 function awaitWorker(worker: Worker, onDone: (records: number) => void, ctx: RunContext): Promise<void> {

@@ -74,7 +74,7 @@ function asRows(builder: GraphBuilder, id: string): string {
   const { shape } = builder.type(id);
   if (shape.length === 2) return id;
   const batch = shape[0] ?? 1;
-  return builder.op('reshape', [id], { shape: [batch, elementCount(shape) / batch] }, { id: 'loss/rows' });
+  return builder.op('reshape', [id], { shape: [-1, elementCount(shape) / batch] }, { id: 'loss/rows' });
 }
 
 /** [batch, classes] → [batch]. */

@@ -1,7 +1,7 @@
 /** One training step as one graph: forward pass, gradients, Adam, moving statistics. */
 import { appendGradients } from '../autodiff/gradients.js';
 import { GraphBuilder } from '../ir/builder.js';
-import { elementCount, type Graph, isConstant, type Tensor, tensorOf } from '../ir/graph.js';
+import { type Attrs, elementCount, type Graph, isConstant, type Tensor, tensorOf } from '../ir/graph.js';
 import { SHAPES } from '../ops/index.js';
 import { packedPlaces } from './trainable-constants.js';
 import type { AdamOptions, TrainingProblem } from './training.js';
@@ -62,25 +62,147 @@ export function stepScalars(
  * @throws IsplitError E_HOOK_UNSUPPORTED naming every node on the way to a parameter that has no gradient
  */
 export function buildStepGraph(problem: TrainingProblem, adam: AdamOptions): StepGraph {
-  const follow = problem.statistics?.follow ?? [];
-  const split = splitParameters(problem, follow.length > 0);
-  const { builder, forward, parameters, statistics } = split;
+  const { builder, forward, parameters } = splitParameters(problem);
+  const gradient = appendGradientVector(builder, forward, problem);
+  const batchStatistics = appendBatchStatistics(builder, problem);
+  const { inputs, outputs } = appendUpdate(builder, problem, adam, { parameters, gradient, batchStatistics });
+  const wanted = [problem.loss, ...(problem.watch ?? []), ...Object.values(outputs).filter((id) => id !== undefined)];
+  return { graph: builder.build([...new Set(wanted)]), inputs, outputs };
+}
+
+/** The part of a step that looks at samples. */
+export interface GradientGraph {
+  /** Outputs besides `vector`: the loss and what is watched. */
+  readonly graph: Graph;
+  /** Input. */
+  readonly parameters: string;
+  /** Output: the gradient, then the batch's statistics. */
+  readonly vector: string;
+}
+
+/** @throws as `buildStepGraph` */
+export function buildGradientGraph(problem: TrainingProblem): GradientGraph {
+  const { builder, forward, parameters } = splitParameters(problem);
+  const gradient = appendGradientVector(builder, forward, problem);
+  const statistics = appendBatchStatistics(builder, problem);
+  const vector = statistics === undefined ? gradient : appendJoined(builder, [gradient, statistics]);
+  const wanted = [vector, problem.loss, ...(problem.watch ?? [])];
+  return { graph: builder.build([...new Set(wanted)]), parameters, vector };
+}
+
+export interface UpdateGraph extends StepGraph {
+  /** Inputs: `GradientGraph.vector` of each part of the batch. */
+  readonly vectors: readonly string[];
+}
+
+/** The other part: Adam from the mean of several vectors. */
+export function buildUpdateGraph(problem: TrainingProblem, adam: AdamOptions, parts: number): UpdateGraph {
+  const { graph, statistics } = problem;
+  const builder = new GraphBuilder(`${graph.name}-update`, SHAPES);
+  const length = (ids: readonly string[]): number =>
+    ids.reduce((sum, id) => sum + elementCount(tensorOf(graph, id).shape), 0);
+  const learnt = length(problem.parameters);
+  const followed = length((statistics?.follow ?? []).map(({ constant }) => constant));
+  const op = (kind: string, inputs: string[], attrs = {}): string =>
+    builder.op(kind, inputs, attrs, { id: `train/${kind}` });
+  const vectors = Array.from({ length: parts }, (_, i) => builder.input(`train/part_${i}`, [learnt + followed]));
+  const mean = op('mul', [vectors.reduce((a, b) => op('add', [a, b])), builder.scalar(1 / parts)]);
+  const slice = (begin: number, size: number): string => op('slice', [mean], { begin: [begin], size: [size] });
+  const { inputs, outputs } = appendUpdate(builder, problem, adam, {
+    parameters: builder.input('train/parameters', [learnt]),
+    gradient: followed === 0 ? mean : slice(0, learnt),
+    batchStatistics: followed === 0 ? undefined : slice(learnt, followed),
+  });
+  return {
+    graph: builder.build(Object.values(outputs).filter((id) => id !== undefined)),
+    inputs,
+    outputs,
+    vectors,
+  };
+}
+
+interface SplitParameters {
+  readonly builder: GraphBuilder;
+  /** The problem's graph, its parameters cut out of an input vector. */
+  readonly forward: Graph;
+  readonly parameters: string;
+}
+
+/** Puts an input vector in the place of the parameters: each is a slice of it, under the parameter's own id. */
+function splitParameters({ graph, parameters: learnt }: TrainingProblem): SplitParameters {
+  const wanted = new Set(learnt);
+  if (wanted.size === 0) throw new RangeError('nothing is to be learnt');
+  for (const id of wanted) {
+    if (!isConstant(graph, id) || tensorOf(graph, id).dtype !== 'float32') {
+      throw new RangeError(`"${id}" is no float32 constant of "${graph.name}"`);
+    }
+  }
+  const others = [...graph.tensors].filter(([id]) => !wanted.has(id));
+  const empty: Graph = { ...graph, nodes: [], outputs: [], tensors: new Map<string, Tensor>(others) };
+  const head = new GraphBuilder(`${graph.name}-training`, SHAPES, empty);
+  const places = packedPlaces(graph, learnt);
+  const total = places.reduce((sum, { length }) => sum + length, 0);
+  const parameters = head.input('train/parameters', [total]);
+  for (const { id, begin, length } of places) {
+    const { shape } = tensorOf(graph, id);
+    const whole = places.length === 1;
+    const part = whole
+      ? parameters
+      : head.op('slice', [parameters], { begin: [begin], size: [length] }, { id: `${id}/packed` });
+    head.op('reshape', [part], { shape }, { id });
+  }
+  const built = head.build([]);
+  const forward: Graph = { ...built, nodes: [...built.nodes, ...graph.nodes] };
+  return { builder: new GraphBuilder(forward.name, SHAPES, forward), forward, parameters };
+}
+
+/** Gradients of all parameters in one vector. */
+function appendGradientVector(builder: GraphBuilder, forward: Graph, problem: TrainingProblem): string {
   const gradients = appendGradients(builder, forward, { of: problem.loss, wrt: problem.parameters });
   const missing = problem.parameters.filter((id) => !gradients.has(id));
   if (missing.length > 0) throw new RangeError(`the loss does not depend on ${missing.join(', ')}`);
+  return appendJoined(
+    builder,
+    problem.parameters.map((id) => gradients.get(id) as string),
+  );
+}
 
+function appendBatchStatistics(builder: GraphBuilder, { statistics }: TrainingProblem): string | undefined {
+  const follow = statistics?.follow ?? [];
+  if (follow.length === 0) return undefined;
+  return appendJoined(
+    builder,
+    follow.map(({ batch }) => batch),
+  );
+}
+
+/** Tensors of any shapes, one behind the other. */
+function appendJoined(builder: GraphBuilder, ids: readonly string[]): string {
+  const op = (kind: string, inputs: readonly string[], attrs: Attrs): string =>
+    builder.op(kind, inputs, attrs, { id: `train/${kind}` });
+  const flat = ids.map((id) => {
+    const { shape } = builder.type(id);
+    return shape.length === 1 ? id : op('reshape', [id], { shape: [elementCount(shape)] });
+  });
+  return flat.length === 1 ? (flat[0] as string) : op('concat', flat, { axis: 0 });
+}
+
+interface UpdateOperands {
+  readonly parameters: string;
+  readonly gradient: string;
+  readonly batchStatistics: string | undefined;
+}
+
+function appendUpdate(
+  builder: GraphBuilder,
+  problem: TrainingProblem,
+  adam: AdamOptions,
+  { parameters, gradient: raw, batchStatistics }: UpdateOperands,
+): Pick<StepGraph, 'inputs' | 'outputs'> {
   const op = (kind: string, inputs: string[], attrs = {}): string =>
     builder.op(kind, inputs, attrs, { id: `train/${kind}` });
-  const flat = (id: string): string =>
-    builder.type(id).shape.length === 1 ? id : op('reshape', [id], { shape: [elementCount(builder.type(id).shape)] });
-  const joined = (ids: string[]): string => (ids.length === 1 ? (ids[0] as string) : op('concat', ids, { axis: 0 }));
   const scaled = (id: string, factor: number): string => op('mul', [id, builder.scalar(factor)]);
-
-  const gradient = clipped(
-    builder,
-    joined(problem.parameters.map((id) => flat(gradients.get(id) as string))),
-    adam.clipNorm,
-  );
+  const gradient = clipped(builder, raw, adam.clipNorm);
   const { beta1, beta2 } = { ...ADAM_DEFAULTS, ...adam };
   const { shape } = builder.type(parameters);
   const firstMoment = builder.input('train/first_moment', shape);
@@ -95,69 +217,17 @@ export function buildStepGraph(problem: TrainingProblem, adam: AdamOptions): Ste
   const kept = shrink === undefined ? parameters : op('mul', [parameters, shrink]);
   const next = op('sub', [kept, update]);
 
-  let nextStatistics: string | undefined;
-  if (problem.statistics && statistics !== undefined) {
-    const { momentum } = problem.statistics;
-    const batch = joined(follow.map((f) => flat(f.batch)));
-    nextStatistics = op('add', [scaled(statistics, momentum), scaled(batch, 1 - momentum)]);
-  }
-  const outputs = {
-    parameters: next,
-    firstMoment: first,
-    secondMoment: second,
-    statistics: nextStatistics,
-  };
-  const wanted = [problem.loss, ...(problem.watch ?? []), ...Object.values(outputs).filter((id) => id !== undefined)];
-  return {
-    graph: builder.build([...new Set(wanted)]),
-    inputs: { parameters, firstMoment, secondMoment, stepSize, epsilon, shrink, statistics },
-    outputs,
-  };
-}
-
-interface SplitParameters {
-  readonly builder: GraphBuilder;
-  /** The problem's graph, its parameters cut out of an input vector. */
-  readonly forward: Graph;
-  readonly parameters: string;
-  readonly statistics: string | undefined;
-}
-
-/** Puts an input vector in the place of the parameters: each is a slice of it, under the parameter's own id. */
-function splitParameters(problem: TrainingProblem, withStatistics: boolean): SplitParameters {
-  const { graph } = problem;
-  const wanted = new Set(problem.parameters);
-  if (wanted.size === 0) throw new RangeError('nothing is to be learnt');
-  for (const id of wanted) {
-    if (!isConstant(graph, id) || tensorOf(graph, id).dtype !== 'float32') {
-      throw new RangeError(`"${id}" is no float32 constant of "${graph.name}"`);
-    }
-  }
-  const others = [...graph.tensors].filter(([id]) => !wanted.has(id));
-  const empty: Graph = { ...graph, nodes: [], outputs: [], tensors: new Map<string, Tensor>(others) };
-  const head = new GraphBuilder(`${graph.name}-training`, SHAPES, empty);
-  const places = packedPlaces(graph, problem.parameters);
-  const total = places.reduce((sum, { length }) => sum + length, 0);
-  const parameters = head.input('train/parameters', [total]);
-  for (const { id, begin, length } of places) {
-    const { shape } = tensorOf(graph, id);
-    const whole = places.length === 1;
-    const part = whole
-      ? parameters
-      : head.op('slice', [parameters], { begin: [begin], size: [length] }, { id: `${id}/packed` });
-    head.op('reshape', [part], { shape }, { id });
-  }
   let statistics: string | undefined;
-  if (withStatistics) {
-    const follow = packedPlaces(
-      graph,
-      (problem.statistics?.follow ?? []).map(({ constant }) => constant),
-    );
-    statistics = head.input('train/statistics', [follow.reduce((sum, { length }) => sum + length, 0)]);
+  let nextStatistics: string | undefined;
+  if (problem.statistics && batchStatistics !== undefined) {
+    const { momentum } = problem.statistics;
+    statistics = builder.input('train/statistics', builder.type(batchStatistics).shape);
+    nextStatistics = op('add', [scaled(statistics, momentum), scaled(batchStatistics, 1 - momentum)]);
   }
-  const built = head.build([]);
-  const forward: Graph = { ...built, nodes: [...built.nodes, ...graph.nodes] };
-  return { builder: new GraphBuilder(forward.name, SHAPES, forward), forward, parameters, statistics };
+  return {
+    inputs: { parameters, firstMoment, secondMoment, stepSize, epsilon, shrink, statistics },
+    outputs: { parameters: next, firstMoment: first, secondMoment: second, statistics: nextStatistics },
+  };
 }
 
 /** Gradient · min(1, clipNorm / (‖gradient‖ + guard)). */

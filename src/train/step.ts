@@ -1,5 +1,6 @@
-import type { CompileOptions, Engine, Values } from '../engines/engine.js';
-import { buildStepGraph, stepScalars } from './step-graph.js';
+import type { CompiledGraph, Engine, Values } from '../engines/engine.js';
+import { countParts, DividedGradients } from './divided-gradients.js';
+import { buildStepGraph, buildUpdateGraph, type StepGraph, stepScalars } from './step-graph.js';
 import { packConstants } from './trainable-constants.js';
 import type { AdamOptions, TrainingProblem, TrainingState } from './training.js';
 
@@ -32,7 +33,8 @@ export interface TrainingStep {
 type Vectors = Omit<TrainingState, 'step'>;
 
 /**
- * Compiles forward pass, gradients and Adam's update of a problem into one graph of an engine.
+ * Compiles forward pass, gradients and Adam's update of a problem into one graph of an engine; where the batch may be divided, into
+ * one of the update and one of all else, which runs over parts of the batch side by side.
  * @throws RangeError when a parameter is no float32 constant or does not influence the loss
  * @throws IsplitError E_HOOK_UNSUPPORTED, E_ENGINE
  */
@@ -41,39 +43,107 @@ export async function compileStep(
   adam: AdamOptions,
   options: StepOptions,
 ): Promise<TrainingStep> {
-  const { graph, inputs, outputs } = buildStepGraph(problem, adam);
-  const initial = initialState(problem);
-  const compileOptions: CompileOptions = options.threads === undefined ? {} : { threads: options.threads };
-  const compiled = await options.engine.compile(graph, compileOptions);
-  const buffers: [Vectors, Vectors] = [emptyLike(initial), emptyLike(initial)];
+  const parts = countParts(problem, options);
+  return parts > 1 ? compileDivided(problem, adam, options, parts) : compileWhole(problem, adam, options);
+}
+
+async function compileWhole(
+  problem: TrainingProblem,
+  adam: AdamOptions,
+  { engine, threads }: StepOptions,
+): Promise<TrainingStep> {
+  const built = buildStepGraph(problem, adam);
+  const compiled = await engine.compile(built.graph, threads === undefined ? {} : { threads });
+  const update = new Update(problem, adam, built, compiled);
   return {
-    initial,
+    initial: update.initial,
     async run(state, feeds, learningRate) {
-      const step = state.step + 1;
-      const scalars = stepScalars(adam, step, learningRate);
-      const next = buffers[0].parameters === state.parameters ? buffers[1] : buffers[0];
-      const fed: Record<string, Float32Array> = {
-        ...feeds,
-        [inputs.parameters]: state.parameters,
-        [inputs.firstMoment]: state.firstMoment,
-        [inputs.secondMoment]: state.secondMoment,
-        [inputs.stepSize]: Float32Array.of(scalars.stepSize),
-        [inputs.epsilon]: Float32Array.of(scalars.epsilon),
-      };
-      const into: Record<string, Float32Array> = {
-        [outputs.parameters]: next.parameters,
-        [outputs.firstMoment]: next.firstMoment,
-        [outputs.secondMoment]: next.secondMoment,
-      };
-      if (inputs.shrink !== undefined) fed[inputs.shrink] = Float32Array.of(scalars.shrink);
-      if (inputs.statistics !== undefined) fed[inputs.statistics] = state.statistics;
-      if (outputs.statistics !== undefined) into[outputs.statistics] = next.statistics;
-      const values = await compiled.run(fed, into);
+      const { next, values } = await update.run(state, feeds, learningRate);
       const watch = Object.fromEntries((problem.watch ?? []).map((id) => [id, values[id] as Float32Array]));
-      return { state: { ...next, step }, loss: values[problem.loss]?.[0] as number, watch };
+      return { state: next, loss: values[problem.loss]?.[0] as number, watch };
     },
     dispose: () => compiled.dispose(),
   };
+}
+
+async function compileDivided(
+  problem: TrainingProblem,
+  adam: AdamOptions,
+  options: StepOptions,
+  parts: number,
+): Promise<TrainingStep> {
+  const { engine, threads } = options;
+  const built = buildUpdateGraph(problem, adam, parts);
+  const compiled = await engine.compile(built.graph, threads === undefined ? {} : { threads });
+  const gradients = await DividedGradients.compile(problem, parts, options).catch(async (error: unknown) => {
+    await compiled.dispose();
+    throw error;
+  });
+  const update = new Update(problem, adam, built, compiled);
+  const vectors = Object.fromEntries(built.vectors.map((id, i) => [id, gradients.vectors[i] as Float32Array]));
+  return {
+    initial: update.initial,
+    async run(state, feeds, learningRate) {
+      const result = await gradients.run(state.parameters, feeds);
+      const { next } = await update.run(state, vectors, learningRate);
+      return { ...result, state: next };
+    },
+    async dispose() {
+      await Promise.all([gradients.dispose(), compiled.dispose()]);
+    },
+  };
+}
+
+/** A compiled graph that ends in Adam's update, and the vectors that it writes in turn. */
+class Update {
+  readonly initial: TrainingState;
+  readonly #adam: AdamOptions;
+  readonly #built: Pick<StepGraph, 'inputs' | 'outputs'>;
+  readonly #compiled: CompiledGraph;
+  readonly #buffers: readonly [Vectors, Vectors];
+
+  constructor(
+    problem: TrainingProblem,
+    adam: AdamOptions,
+    built: Pick<StepGraph, 'inputs' | 'outputs'>,
+    compiled: CompiledGraph,
+  ) {
+    this.initial = initialState(problem);
+    this.#adam = adam;
+    this.#built = built;
+    this.#compiled = compiled;
+    this.#buffers = [emptyLike(this.initial), emptyLike(this.initial)];
+  }
+
+  async run(
+    state: TrainingState,
+    feeds: Values,
+    learningRate: number,
+  ): Promise<{ readonly next: TrainingState; readonly values: Values }> {
+    const { inputs, outputs } = this.#built;
+    const step = state.step + 1;
+    const scalars = stepScalars(this.#adam, step, learningRate);
+    const [one, other] = this.#buffers;
+    const next = one.parameters === state.parameters ? other : one;
+    const fed: Record<string, Float32Array> = {
+      ...feeds,
+      [inputs.parameters]: state.parameters,
+      [inputs.firstMoment]: state.firstMoment,
+      [inputs.secondMoment]: state.secondMoment,
+      [inputs.stepSize]: Float32Array.of(scalars.stepSize),
+      [inputs.epsilon]: Float32Array.of(scalars.epsilon),
+    };
+    const into: Record<string, Float32Array> = {
+      [outputs.parameters]: next.parameters,
+      [outputs.firstMoment]: next.firstMoment,
+      [outputs.secondMoment]: next.secondMoment,
+    };
+    if (inputs.shrink !== undefined) fed[inputs.shrink] = Float32Array.of(scalars.shrink);
+    if (inputs.statistics !== undefined) fed[inputs.statistics] = state.statistics;
+    if (outputs.statistics !== undefined) into[outputs.statistics] = next.statistics;
+    const values = await this.#compiled.run(fed, into);
+    return { next: { ...next, step }, values };
+  }
 }
 
 function initialState(problem: TrainingProblem): TrainingState {

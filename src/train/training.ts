@@ -14,6 +14,12 @@ export interface TrainingProblem {
   readonly watch?: readonly string[];
   /** Constants that follow a tensor of the batch, new = momentum · old + (1 − momentum) · batch: batch norm's moving mean and variance. */
   readonly statistics?: { readonly momentum: number; readonly follow: readonly { constant: string; batch: string }[] };
+  /**
+   * Equal parts of a batch, of at least so many samples each, may be computed side by side and their losses, gradients and statistics averaged: all
+   * of them are means over samples, exactly or, from so many samples on, nearly. Every graph input and watched tensor then has
+   * a row a sample. Absent: not, as where a batch is normalised by its own statistics.
+   */
+  readonly smallestPart?: number;
 }
 
 /** Everything that changes while training; vectors are packed in the order of `TrainingProblem.parameters`, each in graph layout. */

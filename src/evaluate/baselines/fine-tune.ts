@@ -37,6 +37,8 @@ const READ_BATCH = 256;
 /** Softened targets of the network on clean pictures, and the labels beside them. */
 const TEMPERATURE = 2;
 const LABEL_WEIGHT = 0.3;
+/** Losses are means over the samples; ever smaller convolutions are ever less worth a thread. */
+const SMALLEST_PART = 8;
 
 export interface FineTunedClassifier {
   readonly setting: TriedSetting;
@@ -171,17 +173,16 @@ function makeProblem(logits: Graph, batchSize: number): TrainingProblem {
     { loss: appendDistillation(builder, rows, teacher, TEMPERATURE), weight: 1 },
     { loss: appendCrossEntropy(builder, rows, labels), weight: LABEL_WEIGHT },
   ]);
-  return { graph: builder.build([loss]), loss, parameters: trainableConstants(logits) };
+  return { graph: builder.build([loss]), loss, parameters: trainableConstants(logits), smallestPart: SMALLEST_PART };
 }
 
 /** [batch, classes]; a single score z becomes the two scores 0 and z, whose softmax is z's sigmoid. */
 function asClassScores(builder: GraphBuilder, scores: string, batchSize: number): string {
   const { shape } = builder.type(scores);
   const width = shape.reduce((n, d) => n * d, 1) / batchSize;
-  const rows = builder.op('reshape', [scores], { shape: [batchSize, width] }, { id: 'fine-tune/scores' });
+  const rows = builder.op('reshape', [scores], { shape: [-1, width] }, { id: 'fine-tune/scores' });
   if (width > 1) return rows;
-  const zeros = builder.constant('fine-tune/zeros', [batchSize, 1], new Float32Array(batchSize));
-  return builder.op('concat', [zeros, rows], { axis: 1 }, { id: 'fine-tune/two_scores' });
+  return builder.op('pad', [rows], { paddings: [0, 0, 1, 0], value: 0 }, { id: 'fine-tune/two_scores' });
 }
 
 interface DegradedSamples {
