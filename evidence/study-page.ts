@@ -38,7 +38,7 @@ coded bytes, and compares the accuracies with what each predictor said before an
 - **Training**: recipe \`quick\`, the same for all. The rate is held to the target in the loss; when the coded bytes of validation samples, with rANS
   tables learnt on training samples, are more than 3 % beside it, the aim is moved and the split is trained again, at most twice. Bytes reported are those of test samples.
   A cut that holds less than the target even at its finest is trained with the finest code and marked.
-- **Seeds** change the start, the order of the samples and their mirror images. The head stays float32; the encoder's weights and the wire are quantized, and all of it
+- **Seeds** change the start, the order of the samples and, in colour, which are mirrored. The head stays float32; the encoder's weights and the wire are quantized, and all of it
   runs simulated in the engine, not on a board.
 - **Predictors** see training samples only: CUI, size-free CUI (times the number of elements), margin and Taylor
   ([what they are](importance.md)), depth, size (smaller is better), and the training-free [probe](bottleneck.md) at the target bytes. The test samples are seen by trained splits and by nothing else.
