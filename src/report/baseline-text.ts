@@ -62,7 +62,11 @@ export function renderBaselinesText(evaluation: Evaluation, width: number): stri
         width,
       ),
     );
-    lines.push(...layOutTable(rateColumns(evaluation, rated)), '  * what the split sends; – no setting is so small');
+    const impossible = rated.some(({ points }) => points.some(({ exists }) => !exists));
+    lines.push(
+      ...layOutTable(rateColumns(evaluation, rated)),
+      `  * what the split sends${impossible ? '; – no setting is so small' : ''}`,
+    );
   }
   for (const curve of single) {
     const [point] = curve.points;
@@ -81,9 +85,10 @@ function rateColumns(evaluation: Evaluation, rated: readonly BaselineCurve[]): T
       (target): TextColumn => ({
         header: nameTarget(target, evaluation),
         align: 'right',
-        cells: rated.map(({ points }) =>
-          describeShare(points.find(({ targetBytes }) => targetBytes === target)?.accuracy ?? null),
-        ),
+        cells: rated.map(({ points }) => {
+          const point = points.find(({ targetBytes }) => targetBytes === target);
+          return point === undefined ? '' : describeShare(point.accuracy);
+        }),
       }),
     ),
   ];
