@@ -41,9 +41,8 @@ export interface TrainResult {
 /** Markdown. */
 export function renderTrain({ machine, versions, threads, cases }: TrainResult): string {
   const rate = (batch: number, t: TrainRival['time']): string =>
-    'fails' in t
-      ? `fails: ${t.fails}`
-      : `${((1000 * batch) / t.minMs).toPrecision(3)} / ${((1000 * batch) / t.medianMs).toPrecision(3)}`;
+    'fails' in t ? `fails: ${t.fails}` : `${digits((1000 * batch) / t.minMs)} / ${digits((1000 * batch) / t.medianMs)}`;
+  const digits = (x: number): number => Number(x.toPrecision(3));
   const show = (r: TrainRatio | null): string => (r === null ? '–' : `${r.ofMinima} (${r.medianOfPairs})`);
   return [
     `${machine.cpu}, ${machine.cores} cores, ${threads} threads, load average ${machine.busy} before the start; ${versions.ours}, Node ${versions.node.slice(1)}, PyTorch ${versions.torch}, TensorFlow.js ${versions.tfjs} (tfjs-node).`,

@@ -7,8 +7,8 @@ import { buildGradientGraph } from './step-graph.js';
 import type { TrainingProblem } from './training.js';
 
 /**
- * With more, the vectors that go from thread to thread and Adam's pass over them cost what is gained: layers that large keep
- * all threads busy by themselves.
+ * Every part transforms all filters for itself: with 1.4 million values that is 6 % of the processor time of a batch of 32, with 3.8
+ * million 14 %, while layers that large keep all threads busy by themselves.
  */
 const MOST_PARAMETERS = 2e6;
 

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { BottleneckedNetwork, BottleneckSpec } from '../../../src/bottleneck/bottleneck.js';
 import { wireScale } from '../../../src/bottleneck/bottleneck.js';
 import { initialWeights } from '../../../src/bottleneck/initial-weights.js';
@@ -230,6 +230,26 @@ describe('trainBottleneck', () => {
       });
     }
     expect(largest).toBeLessThan(1e-4);
+  }, 60_000);
+
+  it('over halves of each batch it learns what it learns over whole batches', async () => {
+    const recipe: BottleneckRecipe = {
+      ...RECIPE,
+      reconstruct: { ...RECIPE.reconstruct, epochs: 1 },
+      fineTune: { ...RECIPE.fineTune, epochs: 1 },
+    };
+    const compileApart = vi.fn(engine.compileApart);
+    const run = (threads: number) =>
+      trainBottleneck({ ...request, recipe, codedBytes: 8, engine: { ...engine, compileApart }, threads }, {});
+    const [whole, halves] = [await run(1), await run(2)];
+    expect(compileApart).toHaveBeenCalledTimes(4);
+    for (const stage of ['reconstruct', 'fineTune'] as const) {
+      const [one, other] = [whole, halves].map(({ history }) => history[stage][0]?.loss as number) as [number, number];
+      // Coded bytes and relative error of halves are nearly those of the whole.
+      expect(Math.abs(other / one - 1)).toBeLessThan(0.05);
+      expect(other).not.toBe(one);
+    }
+    expect(Math.abs((await accuracyOf(halves.network)) - (await accuracyOf(whole.network)))).toBeLessThan(0.05);
   }, 60_000);
 
   it('the head learns too when it is told to, from shifted pictures as well', async () => {

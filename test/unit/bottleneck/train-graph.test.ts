@@ -3,6 +3,7 @@ import { type BottleneckSpec, wireScale } from '../../../src/bottleneck/bottlene
 import { insertBottleneck } from '../../../src/bottleneck/insert.js';
 import { bottleneckParameters } from '../../../src/bottleneck/parameters.js';
 import { buildLearningGraph, graphOf } from '../../../src/bottleneck/train-graph.js';
+import { appendCodedBytes } from '../../../src/bottleneck/train-rate.js';
 import { chooseRecipe } from '../../../src/bottleneck/train-recipe.js';
 import { createRandom } from '../../../src/core/random.js';
 import { GraphBuilder } from '../../../src/ir/builder.js';
@@ -10,7 +11,9 @@ import { elementCount, type Graph, tensorOf } from '../../../src/ir/graph.js';
 import { SHAPES } from '../../../src/ops/index.js';
 import { runReference } from '../../../src/ops/reference.js';
 import { normaliseGraph } from '../../../src/passes/normalise.js';
+import { setBatch } from '../../../src/passes/set-batch.js';
 import { dequantizeWeights, quantizeWeights } from '../../../src/quantize/quant-params.js';
+import { appendCrossEntropy } from '../../../src/train/losses.js';
 import { replaceConstants } from '../../../src/train/trainable-constants.js';
 import { normal } from '../passes/random-network.js';
 
@@ -110,6 +113,31 @@ describe('the graph that learns', () => {
     expect(logits[1]).not.toBe(0);
   });
 });
+
+it.each([1, 5])(
+  'the graph that learns, and its losses, can be made for a part of the batch (%i classes)',
+  (classes) => {
+    const spec: BottleneckSpec = { encoder: 'separable3x3', stride: 2, channels: 3, bits: 2 };
+    const learning = buildLearningGraph(split(classifier(classes), spec), 'cut', 'input', 2);
+    const { builder, logits } = learning;
+    const labels = builder.input('labels', [2, learning.classes]);
+    const loss = appendCrossEntropy(builder, logits, labels);
+    const bytes = appendCodedBytes(builder, learning.unrounded, spec.bits);
+    const whole = graphOf(learning, [loss, bytes, logits]);
+    const rows = (width: number, i: number) => new Float32Array(width).fill(0).fill(1, i, i + 1);
+    const both = Float32Array.from([0, 1].flatMap((i) => [...rows(learning.classes, i)]));
+    const expected = runReference(whole, { x: inputs, labels: both });
+    const parts = [0, 1].map((i) =>
+      runReference(setBatch(whole, 1), { x: sample(i), labels: rows(learning.classes, i) }),
+    );
+    const value = (of: (typeof parts)[number], id: string) => of[id]?.[0] as number;
+    expect((value(parts[0] as never, loss) + value(parts[1] as never, loss)) / 2).toBeCloseTo(value(expected, loss), 6);
+    expect(parts.flatMap((part) => [...(part[logits] as Float64Array)])).toEqual([
+      ...(expected[logits] as Float64Array),
+    ]);
+    for (const part of parts) expect(value(part, bytes)).toBeGreaterThan(0);
+  },
+);
 
 describe('recipes', () => {
   it('are lengths in steps: few samples are seen more often, within bounds', () => {
