@@ -274,7 +274,8 @@ async function trainOnce(
   if (bytes && text) {
     const restore = (graph: Graph, ids: readonly string[], from: number): Graph => {
       const places = packedPlaces(graph, ids);
-      const values = new Float32Array(bytes.slice(from, from + 4 * lengthOf(places)).buffer);
+      // A copy: a slice of a Buffer looks into the memory of the whole.
+      const values = new Float32Array(Uint8Array.from(bytes.subarray(from, from + 4 * lengthOf(places))).buffer);
       return replaceConstants(graph, unpackValues(places, values));
     };
     const head = restore(started.head, heads, 0);
