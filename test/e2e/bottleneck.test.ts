@@ -1,5 +1,5 @@
 /** A build with a bottleneck: what it leaves, that it keeps to the wire budget, and that stopping it changes nothing. */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openBuiltFolder } from '../../src/artifact/built-folder.js';
@@ -47,6 +47,13 @@ async function buildWithStops(name: string, stops: readonly number[]): Promise<B
   return build(name);
 }
 
+function expectSameFiles(one: string, other: string): void {
+  expect(filesIn(other)).toEqual(filesIn(one));
+  for (const name of filesIn(one)) {
+    expect(readFileSync(path.join(other, name)).equals(readFileSync(path.join(one, name))), name).toBe(true);
+  }
+}
+
 describe('a build with a bottleneck', () => {
   it(
     'keeps to the wire budget, is verified, and can be evaluated from its folder',
@@ -80,16 +87,27 @@ describe('a build with a bottleneck', () => {
   );
 
   it(
+    'run again is taken from what was kept, to the same bytes',
+    async () => {
+      const [folder, first] = [path.join(work, 'whole', 'build'), path.join(work, 'whole', 'first')];
+      cpSync(folder, first, { recursive: true });
+      const stages = new Set<string>();
+      const onProgress: RunContext['onProgress'] = ({ stage }) => stages.add(stage);
+      await build('whole', { onProgress });
+      expect([...stages]).not.toContain('fine-tune');
+      expectSameFiles(first, folder);
+    },
+    5 * MINUTE,
+  );
+
+  it(
     'interrupted at three moments and run again gives the same bytes',
     async () => {
       const random = createRandom(23);
       const stopped = await buildWithStops('stopped', [1 + random.int(3), 1 + random.int(20), 1 + random.int(20)]);
       if (stopped.kind !== 'built') throw stopped.error;
       const [whole, other] = ['whole', 'stopped'].map((name) => path.join(work, name, 'build')) as [string, string];
-      expect(filesIn(other)).toEqual(filesIn(whole));
-      for (const name of filesIn(whole)) {
-        expect(readFileSync(path.join(other, name)).equals(readFileSync(path.join(whole, name))), name).toBe(true);
-      }
+      expectSameFiles(whole, other);
     },
     8 * MINUTE,
   );
