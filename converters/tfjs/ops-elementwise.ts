@@ -71,6 +71,7 @@ export const ELEMENTWISE_OPS: Readonly<Record<string, Handler>> = {
   RealDiv: divide,
   Relu: unary('relu'),
   Relu6: unary('relu6'),
+  Round: unary('round'),
   Sigmoid: unary('sigmoid'),
   Softmax: softmax,
   Sqrt: unary('sqrt'),

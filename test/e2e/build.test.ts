@@ -200,7 +200,8 @@ describe('a wish that cannot be met', () => {
   it(
     'by hand is refused with its reasons',
     async () => {
-      const ran = await run(['build', '--cut', 'pool1', '--budget-wire', '1KB', '--json'], { cwd: work });
+      const raw = ['--cut', 'pool1', '--budget-wire', '1KB', '--bottleneck', 'none'];
+      const ran = await run(['build', ...raw, '--json'], { cwd: work });
       const { error } = documentOf(ran) as ErrorDocument;
       expect([ran.code, error.code]).toEqual([4, 'E_BUDGET_INFEASIBLE']);
       expect(error.all[1]?.message).toBe('pool1: needs 3 136 B of bytes on the wire, budget 1 000 B');

@@ -77,7 +77,9 @@ const transposed = (name: string, attrs: Attrs, more: Partial<TailCase> = {}): T
   );
 
 const UNARY = Object.values(OPS)
-  .filter((def) => ['abs', 'exp', 'hard_swish', 'identity', 'relu', 'relu6', 'sigmoid', 'tanh'].includes(def.kind))
+  .filter((def) =>
+    ['abs', 'exp', 'hard_swish', 'identity', 'relu', 'relu6', 'round', 'sigmoid', 'tanh'].includes(def.kind),
+  )
   .map((def) => onPicture(def.kind, 'of a picture', {}));
 
 const BINARY = ['add', 'sub', 'mul', 'div'].map((kind) =>
