@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { parseJson } from '../core/json.js';
 import { writeFilesAtomically } from './write-files.js';
 
 /** Results of finished (or half-finished) stages, found again when everything they depend on is the same. */
 export interface StageStore {
-  /** undefined when there is none, or when it cannot be read. */
+  /** JSON; undefined when there is none, or when it cannot be read. */
   load(stage: string, inputs: unknown): Promise<string | undefined>;
   save(stage: string, inputs: unknown, result: string): Promise<void>;
   /** The same for binary results; undefined as well when the bytes are not those that were saved. */
@@ -24,7 +25,10 @@ export function openStageStore(folder: string): StageStore {
   const nameOf = (stage: string, inputs: unknown, extension: string): string =>
     `${stage}-${createHash('sha256').update(JSON.stringify(inputs)).digest('hex').slice(0, 32)}.${extension}`;
   return {
-    load: (stage, inputs) => readFile(path.join(folder, nameOf(stage, inputs, 'json')), 'utf8').catch(() => undefined),
+    async load(stage, inputs) {
+      const text = await readFile(path.join(folder, nameOf(stage, inputs, 'json')), 'utf8').catch(() => undefined);
+      return text === undefined || !isJson(text) ? undefined : text;
+    },
     async save(stage, inputs, result) {
       await writeFilesAtomically(folder, { [nameOf(stage, inputs, 'json')]: result });
     },
@@ -41,6 +45,16 @@ export function openStageStore(folder: string): StageStore {
       await writeFilesAtomically(folder, { [nameOf(stage, inputs, 'bin')]: file });
     },
   };
+}
+
+/** A file that was cut short is none. */
+function isJson(text: string): boolean {
+  try {
+    parseJson(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function hashOf(bytes: Uint8Array): Buffer {
