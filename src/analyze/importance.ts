@@ -2,7 +2,7 @@ import { type RunContext, throwIfAborted } from '../core/context.js';
 import { fail } from '../core/errors.js';
 import type { CompiledGraph, Engine } from '../engines/engine.js';
 import { bytesPerElement, elementCount, type Graph, tensorOf } from '../ir/graph.js';
-import type { Logits } from '../passes/logits.js';
+import { classOfScores, type Logits } from '../passes/logits.js';
 import { buildImportanceGraph, type ImportanceGraph, type Score } from './importance-graph.js';
 import type { ImportanceTable } from './importance-table.js';
 
@@ -215,7 +215,7 @@ class Collector {
     }
     for (let i = 0; i < rows.used; i++) {
       this.#labels.push(rows.labels[i] as number);
-      this.#predictions.push(predict(logits, i, width));
+      this.#predictions.push(classOfScores(logits, i, width));
     }
     for (const score of this.#scores) {
       this.#taps.forEach((tap, t) => {
@@ -235,14 +235,4 @@ class Collector {
       scores: { cui: flat('cui'), margin: flat('margin'), taylor: flat('taylor') },
     };
   }
-}
-
-/** Class of row i: the largest score (the first of equals), or the sign of a single score. */
-export function predict(logits: Float32Array, row: number, width: number): number {
-  if (width === 1) return (logits[row] as number) > 0 ? 1 : 0;
-  let best = 0;
-  for (let k = 1; k < width; k++) {
-    if ((logits[row * width + k] as number) > (logits[row * width + best] as number)) best = k;
-  }
-  return best;
 }

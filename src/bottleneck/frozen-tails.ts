@@ -6,7 +6,7 @@ import { GraphBuilder } from '../ir/builder.js';
 import { elementCount, type Graph, tensorOf } from '../ir/graph.js';
 import { partitionGraph } from '../ir/partition.js';
 import { SHAPES } from '../ops/index.js';
-import { findLogits, type Logits } from '../passes/logits.js';
+import { classOfScores, findLogits, type Logits } from '../passes/logits.js';
 import { setBatch } from '../passes/set-batch.js';
 import { type BottleneckedNetwork, wireScale } from './bottleneck.js';
 
@@ -77,7 +77,7 @@ export async function measureFrozenTails(
       const scores = values[id] as Float32Array;
       for (let i = 0; i < filled; i++) {
         const label = labels[i] as number;
-        if (chooseClass(scores, i, logits.width) !== label) continue;
+        if (classOfScores(scores, i, logits.width) !== label) continue;
         right[v] = (right[v] as number) + 1;
         countOne(rightByClass[v] as number[], label);
       }
@@ -108,16 +108,6 @@ export async function measureFrozenTails(
 
 function countOne(counts: number[], at: number): void {
   counts[at] = (counts[at] ?? 0) + 1;
-}
-
-/** Of equal scores the first; a single score decides by its sign. */
-function chooseClass(scores: Float32Array, row: number, width: number): number {
-  if (width === 1) return (scores[row] as number) > 0 ? 1 : 0;
-  let best = 0;
-  for (let k = 1; k < width; k++) {
-    if ((scores[row * width + k] as number) > (scores[row * width + best] as number)) best = k;
-  }
-  return best;
 }
 
 function chooseBatch(network: Graph): number {

@@ -1,4 +1,5 @@
 import type { Engine } from '../engines/engine.js';
+import { classOfScores } from '../passes/logits.js';
 import type { TrainingSet } from '../train/training-set.js';
 import type { BottleneckedNetwork } from './bottleneck.js';
 import type { FrozenPart } from './train-frozen.js';
@@ -30,9 +31,7 @@ export async function measureAccuracy(network: BottleneckedNetwork, request: Acc
         start === 'input' ? frozen.pictures(places, placements) : (await frozen.of(places, placements)).feature;
       const scores = (await compiled.run({ [learning.start]: fed }))[learning.logits] as Float32Array;
       for (let i = 0; i < Math.min(batchSize, set.count - at); i++) {
-        const row = scores.subarray(i * learning.classes, (i + 1) * learning.classes);
-        const best = row.reduce((most, v, k) => (v > (row[most] as number) ? k : most), 0);
-        if (best === set.labels[at + i]) right++;
+        if (classOfScores(scores, i, learning.classes) === set.labels[at + i]) right++;
       }
     }
     return right / set.count;

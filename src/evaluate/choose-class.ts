@@ -1,5 +1,5 @@
 import type { Graph } from '../ir/graph.js';
-import { findLogits } from '../passes/logits.js';
+import { classOfScores, findLogits } from '../passes/logits.js';
 
 /** How the scores of a network become a class. */
 export interface ClassRule {
@@ -26,11 +26,5 @@ export function classRuleOf(classes: number): ClassRule {
  * @param row which of the rows of `width` scores
  */
 export function chooseClass(scores: ArrayLike<number>, row: number, width: number, { threshold }: ClassRule): number {
-  const start = row * width;
-  if (width === 1) return (scores[start] as number) > threshold ? 1 : 0;
-  let best = 0;
-  for (let k = 1; k < width; k++) {
-    if ((scores[start + k] as number) > (scores[start + best] as number)) best = k;
-  }
-  return best;
+  return classOfScores(scores, row, width, threshold);
 }

@@ -56,3 +56,18 @@ export function findLogits(graph: Graph): Logits {
   }
   return { id, width, classes: width === 1 ? 2 : width, squashing };
 }
+
+/**
+ * Class of one row of scores: the largest, the first of equals; a single score decides by whether it is above the threshold.
+ * @param row which of the rows of `width` scores
+ * @param threshold of a single score; 0 for one before its sigmoid
+ */
+export function classOfScores(scores: ArrayLike<number>, row: number, width: number, threshold = 0): number {
+  const start = row * width;
+  if (width === 1) return (scores[start] as number) > threshold ? 1 : 0;
+  let best = 0;
+  for (let k = 1; k < width; k++) {
+    if ((scores[start + k] as number) > (scores[start + best] as number)) best = k;
+  }
+  return best;
+}
