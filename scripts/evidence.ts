@@ -5,6 +5,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { refuseParts } from '../evidence/evidence.js';
 import { EVIDENCE } from '../evidence/registry.js';
 
 const folder = fileURLToPath(new URL('../docs/evidence', import.meta.url));
@@ -37,8 +38,9 @@ async function produce(name: string, chosen: readonly string[]): Promise<number>
     process.stderr.write(`${name}: ${missing}\n`);
     return 6;
   }
-  if (chosen.length > 0 && evidence.run.length < 2) {
-    process.stderr.write(`${name} has no parts to choose: ${chosen.join(', ')}\n`);
+  const refused = refuseParts(evidence, chosen);
+  if (refused) {
+    process.stderr.write(`${refused}\n`);
     return 2;
   }
   const result = await evidence.run((line) => process.stderr.write(`${name}: ${line}\n`), chosen);
