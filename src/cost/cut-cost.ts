@@ -16,7 +16,9 @@ export interface CutCost {
   readonly plannedArenaBytes: number;
   /** What the head needs on the device: the arena of its runtime where that is known, else the planned one. */
   readonly arenaBytes: number;
-  /** The raw int8 tensors that cross the link. */
+  /** Values that cross the link. */
+  readonly wireElements: number;
+  /** Payload: a byte a value unless a codec makes it less. */
   readonly wireBytes: number;
   /** The head itself, for latency models. */
   readonly head: Graph;
@@ -96,6 +98,7 @@ export function measureSplitCost(
 ): CutCost {
   const headParameters = countParameters(head);
   const plannedArenaBytes = planArena(head, { elementBytes: 1 }).arenaBytes;
+  const wireElements = head.outputs.reduce((n, id) => n + elementCount(tensorOf(head, id).shape), 0);
   return {
     headMacs: countMacs(head),
     tailMacs: countMacs(tail),
@@ -105,14 +108,11 @@ export function measureSplitCost(
     tailParameters: countParameters(tail),
     plannedArenaBytes,
     arenaBytes: options.arenaBytes ?? plannedArenaBytes,
-    wireBytes: options.wireBytes === undefined ? rawBytes(head) : Math.ceil(options.wireBytes),
+    wireElements,
+    wireBytes: options.wireBytes === undefined ? wireElements : Math.ceil(options.wireBytes),
     head,
     tail,
   };
-}
-
-function rawBytes(head: Graph): number {
-  return head.outputs.reduce((n, id) => n + elementCount(tensorOf(head, id).shape), 0);
 }
 
 /**

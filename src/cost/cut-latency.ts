@@ -1,7 +1,7 @@
 import type { DeviceProfile, GatewayProfile } from '../devices/device-schema.js';
 import type { LinkProfile } from '../devices/link-schema.js';
 import type { MemoryFit } from '../devices/memory.js';
-import type { CutCost } from './cut-cost.js';
+import type { Graph } from '../ir/graph.js';
 import { estimateEnergy } from './energy.js';
 import { listKernelWork } from './kernel-work.js';
 import { deviceLatencyUs, encodeLatencyUs, tailLatencyUs } from './latency.js';
@@ -17,28 +17,43 @@ export interface CutLatency {
     readonly total: number;
     readonly source: string;
   };
+  /** Every byte of every packet, beside the payload. */
+  readonly linkOverheadBytes: number;
   /** Joules an inference on the device; null when a part has no sourced power. */
   readonly energyJ: number | null;
 }
 
+/** What takes time in a split. */
+export interface SplitWork {
+  /** Float or int8, batch 1, the encoder of a bottleneck included; absent when the input is sent. */
+  readonly head?: Graph | undefined;
+  /** float32, the decoder included; absent when the scores are sent. */
+  readonly tail?: Graph | undefined;
+  /** Values that the device encodes. */
+  readonly wireElements: number;
+  /** Payload of one inference; a mean is rounded up. */
+  readonly wireBytes: number;
+}
+
 /**
- * Predicted time of one inference split at a cut, as head + encode + link + tail, for the raw int8 wire tensor.
+ * Predicted time of one inference of a split, as head + encode + link + tail.
  * @param memory where arena and weights would live (slow memory costs time); absent or not fitting: the device's fastest
  */
 export function estimateCutLatency(
-  cost: CutCost,
+  work: SplitWork,
   on: { readonly device: DeviceProfile; readonly link: LinkProfile; readonly gateway: GatewayProfile },
   memory?: MemoryFit,
 ): CutLatency {
   const arena = memory?.placements.arena;
   const weights = memory?.placements.weights;
-  const headTime = deviceLatencyUs(listKernelWork(cost.head), on.device, {
+  const headTime = deviceLatencyUs(work.head ? listKernelWork(work.head) : [], on.device, {
     ...(arena ? { arena } : {}),
     ...(weights ? { weights } : {}),
   });
-  const encode = encodeLatencyUs(cost.wireBytes, on.device);
-  const linkTime = linkLatencyUs(cost.wireBytes, on.link);
-  const tail = tailLatencyUs(listKernelWork(cost.tail), on.gateway);
+  const wireBytes = Math.ceil(work.wireBytes);
+  const encode = encodeLatencyUs(work.wireElements, on.device, wireBytes);
+  const linkTime = linkLatencyUs(wireBytes, on.link);
+  const tail = tailLatencyUs(work.tail ? listKernelWork(work.tail) : [], on.gateway);
   const head = headTime.latencyUs;
   const edgeTpuUs = headTime.kernels.reduce((us, k) => us + (k.on === 'edge-tpu' ? k.us : 0), 0);
   const energy = estimateEnergy(on.device, {
@@ -55,6 +70,7 @@ export function estimateCutLatency(
       total: head + encode + linkTime.latencyUs + tail,
       source: `estimate: ${headTime.library} ${headTime.libraryVersion}, ${(100 * headTime.measuredShare).toFixed(0)} % of the head's time from measured kernels; arena in ${headTime.placements.arena}; sources in devices/${on.device.id}.json and devices/links/${on.link.id}.json`,
     },
+    linkOverheadBytes: linkTime.bytesOnAir - wireBytes,
     energyJ: energy && energy.missing.length === 0 ? energy.joules : null,
   };
 }

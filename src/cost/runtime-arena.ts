@@ -4,6 +4,7 @@ import { describeGraphForTflm } from '../memory/describe-graph.js';
 import { predictTflmArena, TFLM_TARGETS, type TflmTarget } from '../memory/tflm-arena.js';
 import type { TflmModel } from '../memory/tflm-model.js';
 import { legaliseTflite } from '../passes/legalise-tflite.js';
+import { isInt8Refusal } from '../quantize/int8-refusals.js';
 
 /** Which build of TFLite-Micro a board runs; its scratch buffers differ. Without a board: reference kernels. Undefined when it runs another runtime. */
 export function chooseTflmTarget(device: DeviceProfile | undefined): TflmTarget | undefined {
@@ -49,14 +50,12 @@ export function arenaForeseer(head: Graph): (device: DeviceProfile | undefined) 
   };
 }
 
-const INEXPRESSIBLE: ReadonlySet<string> = new Set(['E_HOOK_UNSUPPORTED', 'E_OP_UNSUPPORTED', 'E_INT8_UNSUPPORTED']);
-
 /** Whether a head can be built is said when it is built; here only its size is asked for. */
 function describeHead(head: Graph, perChannelDense: boolean): TflmModel | undefined {
   try {
     return describeGraphForTflm(legaliseTflite(head), { perChannelDense });
   } catch (error) {
-    if (INEXPRESSIBLE.has((error as { code?: string }).code ?? '')) return undefined;
+    if (isInt8Refusal(error)) return undefined;
     throw error;
   }
 }

@@ -23,6 +23,7 @@ import {
   type Remedy,
   type SplitPlan,
 } from '../plan/split-plan.js';
+import { isInt8Refusal } from '../quantize/int8-refusals.js';
 import { type Deployment, describeCut } from './analyze.js';
 import type { BuiltHead } from './build-head.js';
 
@@ -113,9 +114,6 @@ export async function chooseCut(request: ChooseCutRequest, ctx: RunContext): Pro
   return { plan: { ...draftPlan(request, rejected), chosen: null, remedies }, split: undefined };
 }
 
-/** What a head may hold that the int8 path does not have; a shallower cut may do without it. */
-const REFUSALS: ReadonlySet<string> = new Set(['E_HOOK_UNSUPPORTED', 'E_OP_UNSUPPORTED', 'E_INT8_UNSUPPORTED']);
-
 async function buildUnlessRefused(
   request: ChooseCutRequest,
   cut: AnalyzedCut,
@@ -124,7 +122,8 @@ async function buildUnlessRefused(
   try {
     return await request.build(cut, fits);
   } catch (error) {
-    if (error instanceof IsplitError && REFUSALS.has(error.code)) return error;
+    // A shallower cut may do without what this one holds.
+    if (isInt8Refusal(error)) return error;
     throw error;
   }
 }

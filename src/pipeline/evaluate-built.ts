@@ -9,9 +9,9 @@ import {
   type SplitUnderTest,
 } from '../evaluate/evaluate-split.js';
 import type { Evaluation } from '../evaluate/evaluation.js';
-import { countWireElements, measureSplitCosts } from '../evaluate/split-costs.js';
+import { measureSplitCosts } from '../evaluate/split-costs.js';
 import { addBaselines } from '../evaluate/verdict.js';
-import type { Graph } from '../ir/graph.js';
+import { elementCount, type Graph } from '../ir/graph.js';
 import { CUT_INPUT, CUT_OUTPUT, type SplitPlan } from '../plan/split-plan.js';
 import type { BuiltHead } from './build-head.js';
 import type { BuildRequest } from './build-request.js';
@@ -106,8 +106,8 @@ function measureCosts(
     {
       head,
       tail: chosen.id === CUT_INPUT ? full : tail,
-      wireElements: head ? countWireElements(head) : wire.reduce((sum, { bytes }) => sum + bytes, 0),
-      payloadBytes: wireBytes.mean,
+      wireElements: wire.reduce((sum, { shape }) => sum + elementCount(shape), 0),
+      wireBytes: wireBytes.mean,
     },
     deployment && { ...deployment, memory },
   );

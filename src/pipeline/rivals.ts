@@ -1,6 +1,5 @@
 /** What a split is compared with that has to be built first: the same cut without a bottleneck, and the whole network on the device. */
 import type { RunContext } from '../core/context.js';
-import { IsplitError } from '../core/errors.js';
 import { formatBytes } from '../core/units.js';
 import { listKernelWork } from '../cost/kernel-work.js';
 import { deviceLatencyUs } from '../cost/latency.js';
@@ -10,6 +9,7 @@ import type { SplitUnderTest } from '../evaluate/evaluate-split.js';
 import type { Graph } from '../ir/graph.js';
 import { partitionGraph } from '../ir/partition.js';
 import type { PreprocessSpec } from '../preprocess/spec.js';
+import { isInt8Refusal } from '../quantize/int8-refusals.js';
 import type { Deployment } from './analyze.js';
 import type { BuiltHead } from './build-head.js';
 
@@ -70,8 +70,6 @@ function asSplit(built: BuiltHead, preprocessing: PreprocessSpec): SplitUnderTes
   return { splitId: '', head: built.graph, wire: built.wire, input: built.input, preprocessing };
 }
 
-const REFUSALS: ReadonlySet<string> = new Set(['E_HOOK_UNSUPPORTED', 'E_OP_UNSUPPORTED', 'E_INT8_UNSUPPORTED']);
-
 async function buildUnlessRefused(
   { buildHead }: RivalRequest,
   head: Graph,
@@ -81,7 +79,7 @@ async function buildUnlessRefused(
   try {
     return await buildHead(head);
   } catch (error) {
-    if (!(error instanceof IsplitError) || !REFUSALS.has(error.code)) throw error;
+    if (!isInt8Refusal(error)) throw error;
     ctx.onWarning?.(`${what} is no baseline: ${error.message}`);
     return undefined;
   }

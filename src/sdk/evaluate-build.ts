@@ -94,7 +94,7 @@ async function measureCosts(
       head,
       tail: cut === CUT_OUTPUT ? undefined : await findTail(built, full, ctx),
       wireElements: wire.reduce((sum, { shape }) => sum + elementCount(shape), 0),
-      payloadBytes: wireBytes.mean,
+      wireBytes: wireBytes.mean,
     },
     deployedOn(built, ctx),
   );
