@@ -25,12 +25,8 @@ export interface MeasuredShape {
 export interface ShapeOptions {
   /** After coding. */
   readonly budgetWireBytes: number;
-  readonly strides?: readonly number[];
   readonly bits?: readonly WireBits[];
-  /** Strides whose blocks have more values are only looked at when no smaller one meets the budget. Default 256. */
-  readonly largestBlock?: number;
   readonly seed?: number;
-  readonly mostChannels?: number;
   /** Default THOROUGH. */
   readonly effort?: MomentEffort;
 }
@@ -42,6 +38,7 @@ const TRIED_BITS: readonly WireBits[] = [4, 2, 1];
 const WIDTH_SHARES = [1, 0.75, 0.55, 0.4, 0.3, 0.2, 0.12, 0.06];
 /** Loss, compared with the least, that is no loss. */
 const NEARLY = 1.03;
+/** Strides whose blocks have more values are only looked at when no smaller one meets the budget. */
 const LARGEST_BLOCK = 256;
 /** Beyond this nothing is tried: the moments alone would take minutes. */
 const LARGEST_BLOCK_EVER = 1024;
@@ -55,12 +52,12 @@ const COUNTING_WORK = 2 ** 15;
  * @returns empty when none meets it
  */
 export function measureShapes(sample: ActivationSample, options: ShapeOptions): MeasuredShape[] {
-  const { bits = TRIED_BITS, strides = STRIDES, largestBlock = LARGEST_BLOCK } = options;
+  const { bits = TRIED_BITS } = options;
   const found: MeasuredShape[] = [];
-  for (const stride of strides) {
+  for (const stride of STRIDES) {
     if (stride > 1 && (sample.shape.length === 1 || stride > Math.min(...sample.shape.slice(0, 2)))) continue;
     const { elements } = blockGrid(sample.shape, stride);
-    if (elements > LARGEST_BLOCK_EVER || (elements > largestBlock && found.length > 0)) continue;
+    if (elements > LARGEST_BLOCK_EVER || (elements > LARGEST_BLOCK && found.length > 0)) continue;
     const least = Math.min(...found.map(({ lostShare }) => lostShare));
     const measured = measureStride(sample, stride, bits, options);
     found.push(...measured);
@@ -81,7 +78,7 @@ function measureStride(
   const places = elementCount(wireShapeOf({ stride, channels: 1 }, shape));
   const { elements } = blockGrid(shape, stride);
   // Below half a bit a value, channels are nearly constant.
-  const widest = Math.min(elements, options.mostChannels ?? elements, Math.floor((16 * budgetWireBytes) / places));
+  const widest = Math.min(elements, Math.floor((16 * budgetWireBytes) / places));
   if (widest < 1) return [];
   const fitted = fitSample(sample, stride, widest, seed, effort);
   const counted = thinBlocks(

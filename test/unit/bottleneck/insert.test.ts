@@ -3,17 +3,14 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { findCutPoints } from '../../../src/analyze/cut-points.js';
 import { type ActivationSample, collectActivations } from '../../../src/bottleneck/activations.js';
 import { type BottleneckedNetwork, wireScale } from '../../../src/bottleneck/bottleneck.js';
-import { bottleneckCost, listCandidates } from '../../../src/bottleneck/candidates.js';
 import { initialWeights } from '../../../src/bottleneck/initial-weights.js';
 import { clampOf, cutShape, insertBottleneck } from '../../../src/bottleneck/insert.js';
 import { bottleneckParameters } from '../../../src/bottleneck/parameters.js';
 import { fitToCut, parseBottleneck, wireShapeOf } from '../../../src/bottleneck/spec.js';
 import { createRandom } from '../../../src/core/random.js';
-import { countMacs } from '../../../src/cost/cut-cost.js';
 import type { Engine } from '../../../src/engines/engine.js';
 import { createEngine } from '../../../src/engines/index.js';
 import { elementCount, type Graph, tensorOf } from '../../../src/ir/graph.js';
-import { partitionGraph } from '../../../src/ir/partition.js';
 import { verifyGraph } from '../../../src/ir/verify.js';
 import { SHAPES } from '../../../src/ops/index.js';
 import { findLogits } from '../../../src/passes/logits.js';
@@ -68,7 +65,7 @@ describe.each([
   ['mobilenet_v1 96', () => openModel('mobilenet_v1', { inputShape: [96, 96, 3] })],
   ['vgg16 32', () => openModel('vgg16', { inputShape: [32, 32, 3] })],
 ] as const)('at every single-tensor cut of %s', (_name, open) => {
-  it('head and tail fit together, and costs are those of the graphs', async () => {
+  it('head and tail fit together', async () => {
     const { network } = await open();
     const output = tensorOf(network, network.outputs[0] as string).shape;
     const cuts = singleCuts(network);
@@ -102,10 +99,6 @@ describe.each([
           expect(tensorOf(head, wire).shape).toEqual([1, ...wireShapeOf(spec, shape)]);
           expect(tensorOf(tail, `${cut}/decoder`).shape).toEqual([1, ...shape]);
           expect(tensorOf(tail, tail.outputs[0] as string).shape).toEqual(output);
-          const parts = partitionGraph(network, [cut]);
-          const cost = bottleneckCost(spec, shape, decoder);
-          expect(countMacs(head) - countMacs(parts.head)).toBe(cost.encoderMacs);
-          expect(countMacs(tail) - countMacs(parts.tail)).toBe(cost.decoderMacs);
           for (const id of encoderParameters) expect(tensorOf(head, id).data).toBeDefined();
           for (const id of decoderParameters) expect(tensorOf(tail, id).data).toBeDefined();
         }
@@ -182,20 +175,5 @@ describe('clampOf', () => {
     expect(clampOf(network, 'stack1_out')).toBe('relu');
     expect(clampOf(network, 'avg_pool')).toBe('relu');
     expect(clampOf(network, network.inputs[0] as string)).toBe('none');
-  });
-});
-
-describe('listCandidates', () => {
-  it('stays within the factor and names each shape once', () => {
-    const found = listCandidates([32, 32, 16], { budgetWireBytes: 450 });
-    expect(found.length).toBeGreaterThan(10);
-    for (const { packedBytes, spec } of found) {
-      expect(packedBytes).toBeLessThanOrEqual(675);
-      expect(packedBytes).toBeGreaterThanOrEqual(300);
-      expect(spec.channels).toBeGreaterThan(0);
-    }
-    expect(new Set(found.map(({ spec }) => JSON.stringify(spec))).size).toBe(found.length);
-    expect(listCandidates([32, 32, 16], { budgetWireBytes: 1 })).toEqual([]);
-    expect(listCandidates([64], { budgetWireBytes: 16 }).every(({ spec }) => spec.encoder === 'dense')).toBe(true);
   });
 });

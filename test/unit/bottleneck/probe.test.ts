@@ -62,23 +62,19 @@ describe('probeCuts', () => {
 });
 
 describe('searchBottleneck', () => {
-  it('ranks what meets the budget and the judge, and says when there is nothing', async () => {
+  it('ranks what meets the budget, and says when there is nothing', async () => {
     const sample = await collectActivations(network, 'pool1', samples(), { engine, most: 30 });
     const request = { network, cut: 'pool1', budgetWireBytes: 128, sample, measured: samples, engine };
-    const ranked = await searchBottleneck({ ...request, strides: [2], judge: (_, cost) => cost.encoderMacs < 100_000 });
+    const ranked = await searchBottleneck(request);
     expect(ranked.length).toBeGreaterThan(0);
     for (const found of ranked) {
       expect(found.codedBytes).toBeLessThanOrEqual(128);
-      expect(found.encoderMacs).toBeLessThan(100_000);
       expect(found.measuredOn).toBe(60);
     }
     expect(ranked.map(({ accuracy }) => accuracy)).toEqual(
       ranked.map(({ accuracy }) => accuracy).sort((a, b) => b - a),
     );
-    await expect(searchBottleneck({ ...request, strides: [2], judge: () => false })).rejects.toMatchObject({
-      code: 'E_BUDGET_INFEASIBLE',
-    });
-    await expect(searchBottleneck({ ...request, strides: [1], budgetWireBytes: 1 })).rejects.toMatchObject({
+    await expect(searchBottleneck({ ...request, budgetWireBytes: 0.5 })).rejects.toMatchObject({
       code: 'E_BUDGET_INFEASIBLE',
     });
   });
