@@ -38,8 +38,10 @@ export const examples: Evidence = {
   name: 'examples',
   summary: 'the output of the commands that README.md and docs/analyze.md quote',
   async run(report): Promise<ExamplesEvidence> {
-    // What an earlier version of the code measured must not be shown.
-    rmSync(path.join(root, 'build/example'), { recursive: true, force: true });
+    // What an earlier version of the code measured, or trained, must not be shown.
+    for (const folder of ['build/demo', 'build/example', 'build/.isplit-cache']) {
+      rmSync(path.join(root, folder), { recursive: true, force: true });
+    }
     const shown = [];
     for (const args of COMMANDS) {
       const command = `npx isplit-edge ${args.join(' ')}`;

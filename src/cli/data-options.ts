@@ -1,6 +1,6 @@
 /** Options shared by the commands that read models, data and devices; and the project file that supplies their defaults. */
 import type { Command } from 'commander';
-import { IsplitError, type Problem } from '../core/errors.js';
+import { fail, Problems } from '../core/errors.js';
 import { parseBytes, parseCount, parseDurationUs } from '../core/units.js';
 import {
   type AnalyzeOptions,
@@ -12,9 +12,7 @@ import {
   type RankBy,
 } from '../sdk.js';
 import type { ProjectFile } from './project-file.js';
-
-/** Values as commander delivers them. */
-export type RawOptions = Readonly<Record<string, string | boolean | undefined>>;
+import { parseChoice, parseNumber, type RawOptions } from './values.js';
 
 export function addModelOptions(command: Command): Command {
   return command
@@ -66,48 +64,26 @@ export function addAnalysisOptions(command: Command): Command {
 
 /** Collects usage problems of several options, so that all of them are reported at once. */
 class OptionReader {
-  readonly #problems: Problem[] = [];
+  readonly #problems = new Problems();
 
   read<T>(value: string | boolean | undefined, parse: (text: string) => T): T | undefined {
-    if (typeof value !== 'string') return undefined;
-    try {
-      return parse(value);
-    } catch (error) {
-      if (!(error instanceof IsplitError)) throw error;
-      this.#problems.push(...error.all);
-      return undefined;
-    }
+    return typeof value === 'string' ? this.#problems.collect(() => parse(value)) : undefined;
   }
 
   choice<T extends string>(option: string, value: string | boolean | undefined, choices: readonly T[]): T | undefined {
-    if (typeof value !== 'string') return undefined;
-    if ((choices as readonly string[]).includes(value)) return value as T;
-    this.#problems.push({
-      code: 'E_USAGE',
-      message: `${option} "${value}" is not one of ${choices.join(', ')}`,
-      context: { option, value },
-    });
-    return undefined;
+    return this.read(value, (text) => parseChoice(text, option, choices));
   }
 
   integer(option: string, value: string | boolean | undefined, min: number): number | undefined {
-    if (typeof value !== 'string') return undefined;
-    const n = Number(value);
-    if (Number.isSafeInteger(n) && n >= min) return n;
-    this.#problems.push({
-      code: 'E_USAGE',
-      message: `${option} "${value}" is not a whole number of at least ${min}`,
-      context: { option, value },
-    });
-    return undefined;
+    return this.read(value, (text) => parseNumber(text, { option, least: min, whole: true }));
   }
 
-  add(problem: Problem): void {
-    this.#problems.push(problem);
+  add(message: string, hint: string): void {
+    this.#problems.add('E_USAGE', message, {}, hint);
   }
 
   finish(): void {
-    if (this.#problems.length > 0) throw new IsplitError(this.#problems);
+    this.#problems.throwIfAny();
   }
 }
 
@@ -167,11 +143,7 @@ export function readOptions(raw: RawOptions, project: ProjectFile | undefined): 
     testData: text('testData', project?.testData),
   };
   if (result.analyze.rankBy === 'probe' && result.analyze.probe === false) {
-    reader.add({
-      code: 'E_USAGE',
-      message: '--rank-by probe needs the probes, which --no-probe leaves out',
-      hint: 'Leave one of the two out.',
-    });
+    reader.add('--rank-by probe needs the probes, which --no-probe leaves out', 'Leave one of the two out.');
   }
   reader.finish();
   return result;
@@ -185,11 +157,7 @@ function parseInputShape(value: string): readonly [number, number, number] {
     parts.length > 3 ||
     [h, w, c].some((d) => !Number.isSafeInteger(d) || (d as number) < 1 || (d as number) > 4096)
   ) {
-    throw new IsplitError({
-      code: 'E_USAGE',
-      message: `--input "${value}" is not a picture size`,
-      hint: 'Write 64, 96x96 or 28x28x1.',
-    });
+    fail('E_USAGE', `--input "${value}" is not a picture size`, { input: value }, 'Write 64, 96x96 or 28x28x1.');
   }
   return [h as number, w as number, c];
 }

@@ -1,4 +1,4 @@
-import { IsplitError } from '../core/errors.js';
+import { fail } from '../core/errors.js';
 import { parseBytes } from '../core/units.js';
 
 /** `450,225B`: payload bytes that curves are drawn through. @throws IsplitError E_USAGE */
@@ -6,10 +6,10 @@ export function readRates(value: string | boolean | undefined): number[] | undef
   if (typeof value !== 'string') return undefined;
   const rates = value.split(',').map((text) => parseBytes(text.trim()));
   if (rates.every((bytes) => bytes >= 1)) return rates;
-  throw new IsplitError({
-    code: 'E_USAGE',
-    message: `--rates ${value} holds a rate below 1 B`,
-    context: { option: '--rates', value },
-    hint: 'Rates are payload bytes, comma-separated.',
-  });
+  fail(
+    'E_USAGE',
+    `--rates ${value} holds a rate below 1 B`,
+    { option: '--rates', value },
+    'Rates are payload bytes, comma-separated.',
+  );
 }

@@ -1,43 +1,10 @@
 /** Options that only training has. */
-import { fail, Problems } from '../core/errors.js';
+import { fail } from '../core/errors.js';
 import type { TrainingSettings, TrainModelOptions } from '../sdk.js';
-import type { RawOptions } from './data-options.js';
 
 /** Pixels by which `--augment crop` moves a picture at most, each way. */
 const CROP_SHIFT = 2;
 const LARGEST_SIDE = 4096;
-
-/** What a number must be. */
-interface NumberRule {
-  readonly option: string;
-  readonly least?: number;
-  readonly above?: number;
-  readonly whole?: boolean;
-}
-
-/** Numbers among the options, by the key under which they are wanted. @throws IsplitError E_USAGE with every problem */
-export function readNumbers<K extends string>(
-  raw: RawOptions,
-  rules: Readonly<Record<K, NumberRule>>,
-): Partial<Record<K, number>> {
-  const problems = new Problems();
-  const found: Partial<Record<K, number>> = {};
-  for (const [key, rule] of Object.entries(rules) as [K, NumberRule][]) {
-    const { option, least, above, whole } = rule;
-    const text = raw[option.slice(2).replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())];
-    if (typeof text !== 'string') continue;
-    const value = text.trim() === '' ? Number.NaN : Number(text);
-    const inRange = (least === undefined || value >= least) && (above === undefined || value > above);
-    if (Number.isFinite(value) && inRange && (!whole || Number.isSafeInteger(value))) found[key] = value;
-    else {
-      const bound = least === undefined ? `above ${above}` : `of at least ${least}`;
-      const message = `${option} "${text}" is not a ${whole ? 'whole ' : ''}number ${bound}`;
-      problems.add('E_USAGE', message, { option, value: text });
-    }
-  }
-  problems.throwIfAny();
-  return found;
-}
 
 /** `64`, `96x96` or `28x28x1`; without channels those of the pictures are taken. @throws IsplitError E_USAGE */
 export function parseInputSize(text: string | boolean | undefined): TrainModelOptions['input'] {

@@ -71,6 +71,16 @@ export class Problems {
     this.#list.push(...error.all);
   }
 
+  /** What `make` gives; undefined when it throws an IsplitError, whose problems are taken over. */
+  collect<T>(make: () => T): T | undefined {
+    try {
+      return make();
+    } catch (error) {
+      this.addCaught(error);
+      return undefined;
+    }
+  }
+
   get size(): number {
     return this.#list.length;
   }

@@ -16,7 +16,7 @@ import type { BaselineWish, BottleneckWish, Build, BuildOutcome } from '../pipel
 import type { Analysis } from '../plan/analysis.js';
 import type { SplitPlan } from '../plan/split-plan.js';
 import { canonicalSpec, type PreprocessSpec } from '../preprocess/spec.js';
-import { loadTrainingSet } from '../train/training-set.js';
+import { loadSamples, loadTrainingSet } from '../train/training-set.js';
 import { verifyHead } from '../verify/verify-head.js';
 import { type AnalyzeOptions, chooseDeployment, openLabelledData, prepareAnalysis } from './analyze-model.js';
 import { heldOutShare, MOST_TEST_SAMPLES, openTestData } from './held-out.js';
@@ -253,7 +253,7 @@ function wishForBottleneck(
   let loaded: ReturnType<BottleneckWish['samples']> | undefined;
   const load = async (): ReturnType<BottleneckWish['samples']> => ({
     training: await loadTrainingSet(training, spec, ctx),
-    validation: await loadTrainingSet(validation, spec, ctx),
+    validation: await loadSamples(validation, spec, ctx),
   });
   return {
     spec: bottleneck === 'auto' ? 'planned' : parseBottleneck(bottleneck),

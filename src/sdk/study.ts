@@ -8,9 +8,10 @@ import { createEngine } from '../engines/index.js';
 import type { Study, StudyCell } from '../evaluate/study.js';
 import { analyseCell } from '../pipeline/study/analyse-cell.js';
 import { runStudy } from '../pipeline/study/run-study.js';
+import { checkBudgets } from '../plan/budgets.js';
 import { canonicalSpec, inputElements, type PreprocessSpec } from '../preprocess/spec.js';
 import { drawStudyCharts, renderStudyReport } from '../report/study-report.js';
-import { loadTrainingSet } from '../train/training-set.js';
+import { loadSamples, loadTrainingSet } from '../train/training-set.js';
 import { type AnalyzeOptions, openLabelledData } from './analyze-model.js';
 import { heldOutShare, openTestData } from './held-out.js';
 import { choosePreprocess, type OpenedModel } from './open-model.js';
@@ -60,6 +61,7 @@ export async function studyModel(model: OpenedModel, options: StudyOptions, ctx:
 
 /** One cell, measured. @throws IsplitError of every kind */
 export async function measureCell(model: OpenedModel, options: StudyOptions, ctx: RunContext): Promise<StudyCell> {
+  if (options.wireBytes !== undefined) checkBudgets({ wireBytes: options.wireBytes });
   const { spec } = choosePreprocess(model, options);
   const seed = options.seed ?? 0;
   const whole = await openLabelledData(model, options, ctx);
@@ -71,7 +73,6 @@ export async function measureCell(model: OpenedModel, options: StudyOptions, ctx
   const test = drawMost(given ?? roles.test, options.testSamples ?? MOST_TEST_SAMPLES, seed);
   const engine = await createEngine(options.engine ?? 'onnx');
   const sets = { training: roles.train, validation: roles.validation, test };
-  const load = (data: Dataset) => loadTrainingSet(data, spec, ctx);
   return runStudy(
     {
       model: model.name,
@@ -81,9 +82,9 @@ export async function measureCell(model: OpenedModel, options: StudyOptions, ctx
       targetBytes: options.wireBytes ?? defaultWireBytes(spec),
       seeds: options.seeds ?? SEEDS,
       seed,
-      training: await load(sets.training),
-      validation: await load(sets.validation),
-      test: await load(sets.test),
+      training: await loadTrainingSet(sets.training, spec, ctx),
+      validation: await loadSamples(sets.validation, spec, ctx),
+      test: await loadSamples(sets.test, spec, ctx),
       recipe: options.recipe,
       engine,
       threads: options.threads,

@@ -27,7 +27,7 @@ import {
 } from '../pipeline/train-network.js';
 import { type PreprocessOptions, specFromOptions } from '../preprocess/options.js';
 import { canonicalSpec, type PreprocessSpec } from '../preprocess/spec.js';
-import { loadTrainingSet } from '../train/training-set.js';
+import { checkTrainingLabels, loadSamples, loadTrainingSet } from '../train/training-set.js';
 import { type HeldOutOptions, heldOutShare, openTestData } from './held-out.js';
 import { VERSION } from './version.js';
 
@@ -97,6 +97,7 @@ export async function trainModel(
   const seed = options.seed ?? 0;
   const settings: TrainingSettings = { ...DEFAULT_SETTINGS, ...options.settings, seed };
   const whole = await openDataset(options.data, { part: 'train', ...pickData(options), seed }, ctx);
+  checkTrainingLabels(whole);
   const given = await openTestData(whole, { ...options, seed }, ctx);
   const roles = splitRoles(whole, seed, {
     validation: Math.min(VALIDATION_SHARE, MOST_VALIDATION_SAMPLES / whole.count),
@@ -107,7 +108,6 @@ export async function trainModel(
   const spec = chooseSpec(options, inputShape);
   const classNames = whole.classNames ?? Array.from({ length: whole.classCount }, (_, c) => String(c));
   const design = { inputShape, classes: whole.classCount, seed, batchNorm: true, forTraining: true };
-  if (design.classes < 2) failOneClass(whole);
   const network = architecture.build(design);
   verifyGraph(network, SHAPES);
   const engine = await createEngine(options.engine ?? 'onnx');
@@ -130,7 +130,7 @@ export async function trainModel(
     {
       network,
       train: await loadTrainingSet(roles.train, spec, ctx),
-      validation: await loadTrainingSet(roles.validation, spec, ctx),
+      validation: await loadSamples(roles.validation, spec, ctx),
       test: { count: test.count, samples: () => test.batches({ batchSize: 64, spec, ...ctx }) },
       settings,
       engine,
@@ -241,15 +241,6 @@ function findArchitecture(id: string): Architecture {
     existsSync(id)
       ? `Networks are trained from scratch, not from a file: name one of ${ids.join(', ')}.`
       : `Name one of ${ids.join(', ')}.`,
-  );
-}
-
-function failOneClass(whole: Dataset): never {
-  fail(
-    'E_TRAIN_ONE_CLASS',
-    `all ${whole.count} samples of ${whole.describe().name} are of class 0: there is nothing to tell apart`,
-    { samples: whole.count, class: 0 },
-    'Check --labels and --data.',
   );
 }
 

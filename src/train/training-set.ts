@@ -20,10 +20,25 @@ const MOST_BYTES = 2 * 1024 ** 3;
 const READ_BATCH = 64;
 
 /**
- * Reads a whole data set, preprocessed, into memory: epochs draw from it in any order.
- * @throws IsplitError E_DATA_LABELS when a sample has no class, E_TRAIN_ONE_CLASS, E_TRAIN_TOO_LARGE, and what reading the data throws
+ * Samples to learn from: `loadSamples` where there is more than one class of them.
+ * @throws IsplitError E_TRAIN_ONE_CLASS, and as `loadSamples`
  */
 export async function loadTrainingSet(
+  dataset: Dataset,
+  spec: PreprocessSpec,
+  ctx: RunContext,
+  mostBytes = MOST_BYTES,
+): Promise<TrainingSet> {
+  checkTrainingLabels(dataset);
+  return loadSamples(dataset, spec, ctx, mostBytes);
+}
+
+/**
+ * Reads a whole data set, preprocessed, into memory: epochs draw from it in any order. Samples that are only measured on, such as a
+ * small validation part, may all be of one class.
+ * @throws IsplitError E_DATA_LABELS when a sample has no class, E_TRAIN_TOO_LARGE, and what reading the data throws
+ */
+export async function loadSamples(
   dataset: Dataset,
   spec: PreprocessSpec,
   ctx: RunContext,
@@ -53,8 +68,8 @@ export async function loadTrainingSet(
   return { count, shape: [height, width, channels], inputs, labels: dataset.labels };
 }
 
-/** @throws IsplitError E_DATA_LABELS, E_TRAIN_ONE_CLASS */
-export function checkLabels(dataset: Pick<Dataset, 'count' | 'labels' | 'classNames'>): void {
+/** Every sample has a class. @throws IsplitError E_DATA_LABELS */
+export function checkLabels(dataset: Pick<Dataset, 'count' | 'labels'>): void {
   const unknown = dataset.labels.reduce((sum, label) => sum + (label < 0 ? 1 : 0), 0);
   if (unknown > 0) {
     fail(
@@ -63,6 +78,11 @@ export function checkLabels(dataset: Pick<Dataset, 'count' | 'labels' | 'classNa
       { samples: dataset.count, unlabelled: unknown },
     );
   }
+}
+
+/** Every sample has a class, and not all the same. @throws IsplitError E_DATA_LABELS, E_TRAIN_ONE_CLASS */
+export function checkTrainingLabels(dataset: Pick<Dataset, 'count' | 'labels' | 'classNames'>): void {
+  checkLabels(dataset);
   const first = dataset.labels[0] as number;
   if (dataset.labels.every((label) => label === first)) {
     const name = dataset.classNames?.[first];

@@ -10,10 +10,10 @@ import {
   addDataOptions,
   addDeploymentOptions,
   addModelOptions,
-  type RawOptions,
   readOptions,
 } from '../data-options.js';
 import { readProjectFile } from '../project-file.js';
+import type { RawOptions } from '../values.js';
 
 export function analyzeCommand(): Command {
   const command = defineCommand(

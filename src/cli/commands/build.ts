@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { IsplitError, Problems } from '../../core/errors.js';
-import { buildModel, defaultBuildFolder, openModel, RECIPES, type RecipeName } from '../../sdk.js';
+import { Problems } from '../../core/errors.js';
+import { type BuildOptions, buildModel, defaultBuildFolder, openModel, RECIPES } from '../../sdk.js';
 import { showBuild } from '../build-result.js';
 import { defineCommand, runAction } from '../command.js';
 import {
@@ -8,11 +8,12 @@ import {
   addDataOptions,
   addDeploymentOptions,
   addModelOptions,
-  type RawOptions,
+  type ReadOptions,
   readOptions,
 } from '../data-options.js';
-import { readProjectFile } from '../project-file.js';
+import { type ProjectFile, readProjectFile } from '../project-file.js';
 import { readRates } from '../rates.js';
+import { parseChoice, type RawOptions, readNumbers } from '../values.js';
 
 export function buildCommand(): Command {
   const command = defineCommand(
@@ -51,7 +52,7 @@ export function buildCommand(): Command {
   return command.action((model: string | undefined, raw: RawOptions) =>
     runAction(raw, async ({ terminal, ctx }) => {
       const project = readProjectFile();
-      const options = readOptions(raw, project);
+      const { options, own } = readBuildOptions(raw, project);
       const { name, data } = requireInputs(model ?? project?.model, options.analyze.data);
       const opened = await openModel(name, options.model, ctx);
       const folder = typeof raw.out === 'string' ? raw.out : defaultBuildFolder(name, options.analyze.device);
@@ -62,17 +63,8 @@ export function buildCommand(): Command {
         {
           ...options.analyze,
           data,
-          cut: text(raw.cut),
+          ...own,
           testData: options.testData,
-          testLabels: text(raw.testLabels),
-          calibrationSamples: readCount('--calibration-samples', raw.calibrationSamples),
-          bottleneck: text(raw.bottleneck),
-          trainSamples: readCount('--train-samples', raw.trainSamples),
-          recipe: readRecipe(raw.recipe),
-          baselines: typeof raw.baselines === 'boolean' ? raw.baselines : undefined,
-          rates: readRates(raw.rates),
-          fineTune: raw.fineTune === true,
-          cache: raw.cache !== false,
         },
         ctx,
       );
@@ -86,26 +78,34 @@ function text(value: string | boolean | undefined): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-function readRecipe(value: string | boolean | undefined): RecipeName | undefined {
-  if (typeof value !== 'string') return undefined;
-  const found = RECIPES.find((name) => name === value);
-  if (found) return found;
-  throw new IsplitError({
-    code: 'E_USAGE',
-    message: `--recipe "${value}" is not one of ${RECIPES.join(', ')}`,
-    context: { option: '--recipe', value },
-  });
-}
-
-function readCount(option: string, value: string | boolean | undefined): number | undefined {
-  if (typeof value !== 'string') return undefined;
-  const count = Number(value);
-  if (Number.isSafeInteger(count) && count > 0) return count;
-  throw new IsplitError({
-    code: 'E_USAGE',
-    message: `${option} "${value}" is not a whole number of at least 1`,
-    context: { option, value },
-  });
+/** What build alone has to read. @throws IsplitError E_USAGE with every problem, those of the shared options included */
+function readBuildOptions(
+  raw: RawOptions,
+  project: ProjectFile | undefined,
+): { readonly options: ReadOptions; readonly own: Partial<BuildOptions> } {
+  const problems = new Problems();
+  const options = problems.collect(() => readOptions(raw, project));
+  const numbers = problems.collect(() =>
+    readNumbers(raw, {
+      calibrationSamples: { option: '--calibration-samples', least: 1, whole: true },
+      trainSamples: { option: '--train-samples', least: 1, whole: true },
+    }),
+  );
+  const own: Partial<BuildOptions> = {
+    ...numbers,
+    recipe: problems.collect(() =>
+      typeof raw.recipe === 'string' ? parseChoice(raw.recipe, '--recipe', RECIPES) : undefined,
+    ),
+    rates: problems.collect(() => readRates(raw.rates)),
+    cut: text(raw.cut),
+    testLabels: text(raw.testLabels),
+    bottleneck: text(raw.bottleneck),
+    baselines: typeof raw.baselines === 'boolean' ? raw.baselines : undefined,
+    fineTune: raw.fineTune === true,
+    cache: raw.cache !== false,
+  };
+  problems.throwIfAny();
+  return { options: options as ReadOptions, own };
 }
 
 /** Everything that is missing at once. */

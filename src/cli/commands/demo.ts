@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { buildModel, defaultBuildFolder, demoPaths, openModel } from '../../sdk.js';
 import { showBuild } from '../build-result.js';
 import { defineCommand, runAction } from '../command.js';
-import type { RawOptions } from '../data-options.js';
+import type { RawOptions } from '../values.js';
 
 /** An eighth of the picture's bytes. */
 const DEMO_BUDGET_WIRE = 100;

@@ -4,8 +4,8 @@ import type { DeviceProfile } from '../../devices/device-schema.js';
 import { usableFlash, usableRam } from '../../devices/memory.js';
 import { listDevices, loadDevice, loadLink } from '../../sdk.js';
 import { defineCommand, runAction } from '../command.js';
-import type { RawOptions } from '../data-options.js';
 import { renderTable } from '../table.js';
+import type { RawOptions } from '../values.js';
 
 export function devicesCommand(): Command {
   const command = defineCommand('devices', 'the catalogue of boards, every number with its source', [

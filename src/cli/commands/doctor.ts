@@ -13,7 +13,7 @@ import { tfjsTflite } from '../../verify/runtimes/tfjs-tflite.js';
 import { tfjsTfliteNode } from '../../verify/runtimes/tfjs-tflite-node.js';
 import { tfliteMicro } from '../../verify/runtimes/tflite-micro.js';
 import { defineCommand, runAction } from '../command.js';
-import type { RawOptions } from '../data-options.js';
+import type { RawOptions } from '../values.js';
 
 interface Check {
   readonly name: string;

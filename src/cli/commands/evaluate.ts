@@ -12,10 +12,11 @@ import {
   writePredictions,
 } from '../../sdk.js';
 import { defineCommand, runAction } from '../command.js';
-import { type RawOptions, readOptions } from '../data-options.js';
+import { readOptions } from '../data-options.js';
 import { defaultFolder } from '../default-folder.js';
 import { readProjectFile } from '../project-file.js';
 import { readRates } from '../rates.js';
+import type { RawOptions } from '../values.js';
 
 export function evaluateCommand(): Command {
   const command = defineCommand(

@@ -12,14 +12,9 @@ import {
   openModel,
 } from '../../sdk.js';
 import { defineCommand, type Invocation, runAction } from '../command.js';
-import {
-  addDataOptions,
-  addDeploymentOptions,
-  addModelOptions,
-  type RawOptions,
-  readOptions,
-} from '../data-options.js';
+import { addDataOptions, addDeploymentOptions, addModelOptions, readOptions } from '../data-options.js';
 import { PROJECT_FILE, type ProjectFile, projectSchema } from '../project-file.js';
+import type { RawOptions } from '../values.js';
 
 export function initCommand(): Command {
   const command = defineCommand(

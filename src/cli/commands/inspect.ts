@@ -4,9 +4,10 @@ import { formatBytes, formatCount } from '../../core/units.js';
 import { formatShape } from '../../ir/graph.js';
 import { type Inspection, inspectModel, openModel } from '../../sdk.js';
 import { defineCommand, runAction } from '../command.js';
-import { addModelOptions, type RawOptions, readOptions } from '../data-options.js';
+import { addModelOptions, readOptions } from '../data-options.js';
 import { readProjectFile } from '../project-file.js';
 import { renderTable } from '../table.js';
+import type { RawOptions } from '../values.js';
 
 export function inspectCommand(): Command {
   const command = defineCommand(

@@ -4,8 +4,8 @@ import { linkLatencyUs } from '../../cost/link.js';
 import type { LinkProfile } from '../../devices/link-schema.js';
 import { listLinks, loadLink } from '../../sdk.js';
 import { defineCommand, runAction } from '../command.js';
-import type { RawOptions } from '../data-options.js';
 import { renderTable } from '../table.js';
+import type { RawOptions } from '../values.js';
 
 const EXAMPLE_PAYLOADS = [64, 512, 4096, 16384];
 

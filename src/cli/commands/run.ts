@@ -5,7 +5,8 @@ import { formatShape } from '../../ir/graph.js';
 import { type RunSummary, type RunTensor, runFile } from '../../sdk/run-file.js';
 import { ENGINE_CHOICES } from '../../sdk.js';
 import { defineCommand, runAction } from '../command.js';
-import { type RawOptions, readOptions } from '../data-options.js';
+import { readOptions } from '../data-options.js';
+import type { RawOptions } from '../values.js';
 
 export function runCommand(): Command {
   const command = defineCommand(

@@ -1,13 +1,12 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import { Problems } from '../../core/errors.js';
-import { parseBytes } from '../../core/units.js';
 import { renderStudyText } from '../../report/study-text.js';
 import { checkWritable, ENGINE_CHOICES, openModel, openStageStore, studyModel, writeStudy } from '../../sdk.js';
 import { defineCommand, runAction } from '../command.js';
-import { addModelOptions, type RawOptions, readOptions } from '../data-options.js';
-import { readProjectFile } from '../project-file.js';
-import { readNumbers } from '../train-options.js';
+import { addModelOptions, type ReadOptions, readOptions } from '../data-options.js';
+import { type ProjectFile, readProjectFile } from '../project-file.js';
+import { type RawOptions, readNumbers } from '../values.js';
 
 export function studyCommand(): Command {
   const command = defineCommand(
@@ -47,16 +46,7 @@ export function studyCommand(): Command {
   return command.action((model: string | undefined, raw: RawOptions) =>
     runAction(raw, async ({ terminal, ctx }) => {
       const project = readProjectFile();
-      const { trainSamples, ...others } = raw;
-      const options = readOptions(
-        { ...others, ...(trainSamples === undefined ? {} : { samples: trainSamples }) },
-        project,
-      );
-      const numbers = readNumbers(raw, {
-        seeds: { option: '--seeds', least: 1, whole: true },
-        subsets: { option: '--subsets', least: 0, whole: true },
-        testSamples: { option: '--test-samples', least: 1, whole: true },
-      });
+      const { options, numbers } = readStudyOptions(raw, project);
       const name = model ?? project?.model;
       const { data } = options.analyze;
       if (name === undefined || data === undefined) failIncomplete(name, data);
@@ -65,15 +55,17 @@ export function studyCommand(): Command {
       const folder = typeof raw.out === 'string' ? raw.out : `study/${opened.name.replace(/\.[^.]+$/, '')}`;
       await checkWritable(folder);
       const store = raw.cache === false ? undefined : openStageStore(path.join(folder, '.cache'));
-      const { budgets: _budgets, classes: _classes, ...rest } = options.analyze;
+      const { budgets, classes: _classes, ...rest } = options.analyze;
+      const { trainSamples, ...counts } = numbers;
       const study = await studyModel(
         opened,
         {
           ...rest,
-          ...numbers,
+          ...counts,
+          ...(trainSamples === undefined ? {} : { samples: trainSamples }),
           data,
           testData: options.testData,
-          wireBytes: typeof raw.wire === 'string' ? parseBytes(raw.wire) : project && readWire(project.budgets?.wire),
+          wireBytes: budgets?.wireBytes,
           cuts: typeof raw.cuts === 'string' ? raw.cuts.split(',').map((id) => id.trim()) : undefined,
           store,
         },
@@ -86,8 +78,25 @@ export function studyCommand(): Command {
   );
 }
 
-function readWire(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : parseBytes(text);
+type StudyNumber = 'seeds' | 'subsets' | 'testSamples' | 'trainSamples';
+
+/** `--wire` is the project's wire budget under the name it has here. @throws IsplitError E_USAGE with every problem */
+function readStudyOptions(
+  raw: RawOptions,
+  project: ProjectFile | undefined,
+): { readonly options: ReadOptions; readonly numbers: Partial<Record<StudyNumber, number>> } {
+  const problems = new Problems();
+  const options = problems.collect(() => readOptions({ ...raw, budgetWire: raw.wire }, project));
+  const numbers = problems.collect(() =>
+    readNumbers(raw, {
+      seeds: { option: '--seeds', least: 1, whole: true },
+      subsets: { option: '--subsets', least: 0, whole: true },
+      testSamples: { option: '--test-samples', least: 1, whole: true },
+      trainSamples: { option: '--train-samples', least: 1, whole: true },
+    }),
+  );
+  problems.throwIfAny();
+  return { options: options as ReadOptions, numbers: numbers ?? {} };
 }
 
 /** Everything that is missing at once. */

@@ -3,9 +3,10 @@ import { fail } from '../../core/errors.js';
 import { renderTrainingText } from '../../report/training-text.js';
 import { defaultTrainedFile, ENGINE_CHOICES, trainModel } from '../../sdk.js';
 import { defineCommand, runAction } from '../command.js';
-import { type RawOptions, readOptions } from '../data-options.js';
+import { readOptions } from '../data-options.js';
 import { readProjectFile } from '../project-file.js';
-import { parseAugmentation, parseInputSize, readNumbers } from '../train-options.js';
+import { parseAugmentation, parseInputSize } from '../train-options.js';
+import { type RawOptions, readNumbers } from '../values.js';
 
 export function trainCommand(): Command {
   const command = defineCommand('train', 'trains an architecture from scratch; writes a float model and its card', [

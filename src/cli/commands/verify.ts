@@ -4,9 +4,10 @@ import { formatCount } from '../../core/units.js';
 import { renderVerifyText } from '../../report/build-text.js';
 import { verifyBuild } from '../../sdk.js';
 import { defineCommand, runAction } from '../command.js';
-import { type RawOptions, readOptions } from '../data-options.js';
+import { readOptions } from '../data-options.js';
 import { defaultFolder } from '../default-folder.js';
 import { readProjectFile } from '../project-file.js';
+import type { RawOptions } from '../values.js';
 
 /** Exit code of a folder or a runtime that does not agree. */
 const VERIFICATION_FAILED = 5;

@@ -21,7 +21,7 @@ import {
   unpackValues,
 } from '../../train/trainable-constants.js';
 import type { Checkpoints, TrainedValues, TrainingProblem } from '../../train/training.js';
-import { checkLabels } from '../../train/training-set.js';
+import { checkTrainingLabels } from '../../train/training-set.js';
 import { BatchRunner } from '../batch-runner.js';
 import type { BaselineRequest, FineTuneOptions } from './baseline-request.js';
 import { PictureClassifier } from './classifier.js';
@@ -199,7 +199,7 @@ interface DegradedSamples {
 async function loadDegraded(request: FineTuneRequest, flip: boolean, ctx: RunContext): Promise<DegradedSamples> {
   const { codec, engine, fineTune, network, preprocessing: spec, setting, threads } = request;
   const dataset = drawTraining(fineTune, spec);
-  checkLabels(dataset);
+  checkTrainingLabels(dataset);
   const elements = inputElements(spec);
   const { width, classes } = findLogits(network);
   const table = makeFloatTable(spec);

@@ -4,7 +4,7 @@ import type { Dataset, SampleBatch } from '../../../src/data/dataset.js';
 import type { PreprocessSpec } from '../../../src/preprocess/spec.js';
 import { drawPlacement, type Placement, placePicture } from '../../../src/train/augment.js';
 import { shuffledBatches } from '../../../src/train/shuffled-batches.js';
-import { loadTrainingSet } from '../../../src/train/training-set.js';
+import { loadSamples, loadTrainingSet } from '../../../src/train/training-set.js';
 
 /** 2 × 3 pixels of one channel: 1 2 3 / 4 5 6. */
 const SHAPE = { height: 2, width: 3, channels: 1 };
@@ -135,11 +135,18 @@ describe('a training set', () => {
   });
 
   it.each([
+    ['E_DATA_LABELS', [-1, -1], '2 of 2 samples have no label'],
     ['E_TRAIN_ONE_CLASS', [1, 1, 1], 'all 3 training samples are of class 1 (dog)'],
     ['E_DATA_LABELS', [1, -1, 0], '1 of 3 samples have no label'],
   ] as const)('is refused with %s', async (code, classes, message) => {
     const loading = loadTrainingSet(dataset(classes), spec, {});
     await expect(loading).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
+  });
+
+  it('may be of one class where it is only measured on', async () => {
+    const set = await loadSamples(dataset([1, 1, 1]), spec, {});
+    expect(set).toMatchObject({ count: 3, labels: Int32Array.of(1, 1, 1) });
+    await expect(loadSamples(dataset([1, -1, 1]), spec, {})).rejects.toMatchObject({ code: 'E_DATA_LABELS' });
   });
 
   it('that is too large for memory says how many samples fit', async () => {
