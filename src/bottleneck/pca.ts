@@ -39,16 +39,28 @@ export class BlockMoments {
   /** @param blocks `count` blocks one after the other */
   add(blocks: Float32Array, count: number): void {
     const d = this.dimension;
-    const products = this.#products;
-    for (let b = 0; b < count; b++) {
-      const at = b * d;
+    const [sums, products] = [this.#sums, this.#products];
+    const values = Float64Array.from(blocks.subarray(0, count * d));
+    const zeros = new Float64Array(d);
+    // Four blocks in one walk over the products: reading and writing these is what takes time.
+    for (let b = 0; b < count; b += 4) {
+      const block = (n: number): Float64Array =>
+        b + n < count ? values.subarray((b + n) * d, (b + n + 1) * d) : zeros;
+      const [b0, b1, b2, b3] = [block(0), block(1), block(2), block(3)];
       for (let i = 0; i < d; i++) {
-        const v = blocks[at + i] as number;
+        const v0 = b0[i] as number;
+        const v1 = b1[i] as number;
+        const v2 = b2[i] as number;
+        const v3 = b3[i] as number;
         // Half of what a relu gives is zero.
-        if (v === 0) continue;
-        this.#sums[i] = (this.#sums[i] as number) + v;
+        if (v0 === 0 && v1 === 0 && v2 === 0 && v3 === 0) continue;
+        sums[i] = (sums[i] as number) + v0 + v1 + v2 + v3;
         const row = i * d;
-        for (let j = i; j < d; j++) products[row + j] = (products[row + j] as number) + v * (blocks[at + j] as number);
+        for (let j = i; j < d; j++) {
+          products[row + j] =
+            (products[row + j] as number) +
+            (v0 * (b0[j] as number) + v1 * (b1[j] as number) + (v2 * (b2[j] as number) + v3 * (b3[j] as number)));
+        }
       }
     }
     this.#count += count;
