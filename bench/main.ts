@@ -8,9 +8,15 @@ import { parseArgs } from 'node:util';
 import type { Bench } from './bench.js';
 import { buildBench } from './build.js';
 import { importanceBench } from './importance.js';
+import { probeBench } from './probe.js';
 import { trainBench } from './train.js';
 
-const BENCHES: Readonly<Record<string, Bench>> = { importance: importanceBench, build: buildBench, train: trainBench };
+const BENCHES: Readonly<Record<string, Bench>> = {
+  importance: importanceBench,
+  probe: probeBench,
+  build: buildBench,
+  train: trainBench,
+};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -4,108 +4,87 @@ import { packageRoot } from '../src/core/package-root.js';
 import { openDataset } from '../src/data/open-dataset.js';
 import { drawStratified, splitRoles } from '../src/data/roles.js';
 import { createEngine } from '../src/engines/index.js';
-import { type BaselineRequest, DEFAULT_RATES } from '../src/evaluate/baselines/baseline-request.js';
 import { measureBaselines } from '../src/evaluate/baselines/measure-baselines.js';
 import type { BaselineCurve } from '../src/evaluate/evaluation.js';
-import { choosePreprocess, demoPaths, openModel } from '../src/sdk.js';
+import { choosePreprocess, openModel } from '../src/sdk.js';
+import { CURVE_BYTES } from './bottlenecks.js';
+import { type CurveCase, curveCases } from './curve-cases.js';
 import type { Evidence } from './evidence.js';
-import { missingSharedData, sharedData } from './shared-data.js';
-
-export interface PictureBaselineCase {
-  readonly name: string;
-  readonly model: string;
-  readonly training: string;
-  readonly test: string;
-  readonly options: { readonly inputRange?: string };
-}
+import { renewRows } from './kept-rows.js';
+import { missingSharedData } from './shared-data.js';
 
 export interface PictureBaselineRow {
-  readonly model: string;
+  /** Of the network. */
+  readonly id: string;
   readonly testSamples: number;
   readonly trainingSamples: number;
   readonly curves: readonly BaselineCurve[];
 }
 
-/** Of the training samples; at most SEARCH_SAMPLES of them are used. Fewer choose settings by chance. */
-const VALIDATION_SHARE = 0.25;
+export interface PictureBaselineFigures {
+  readonly rates: readonly number[];
+  readonly epochs: number;
+  readonly rows: readonly PictureBaselineRow[];
+}
+
+/** Of the training samples; these choose quality and size, the others train. As many as choose a bottleneck's epoch. */
+const SEARCH_SHARE = 0.1;
 const SEARCH_SAMPLES = 1000;
+/** Of test pictures, and the stream they are drawn with: those that `build` measures splits on. */
+const TEST_SAMPLES = 2000;
+const TEST_STREAM = 3;
+/** Passes over the training pictures. */
+const EPOCHS = 8;
 
-export function pictureBaselineCases(): readonly PictureBaselineCase[] {
-  const demo = demoPaths();
-  return [
-    { name: 'fashion-cnn', model: demo.model, training: demo.calibration, test: demo.test, options: {} },
-    {
-      name: 'ic_resnet8',
-      model: sharedData('models/mlperf-tiny/ic_resnet8.h5'),
-      training: sharedData('datasets/cifar10/train_10000.bin.gz'),
-      test: sharedData('datasets/cifar10/test_2000.bin.gz'),
-      options: { inputRange: '0..255' },
-    },
-  ];
-}
-
-export interface PictureBaselineLimits {
-  readonly rates?: readonly number[];
-  readonly testSamples?: number;
-  readonly searchSamples?: number;
-  /** Absent: classifiers are not fine-tuned. */
-  readonly epochs?: number;
-  /** Folder where finished parts are kept. */
-  readonly cache?: string;
-}
-
-/** Picture baselines of one network; a smaller edition with limits. */
-export async function measureCase(
-  row: PictureBaselineCase,
-  limits: PictureBaselineLimits,
-  report: (line: string) => void,
-): Promise<PictureBaselineRow> {
+async function measureCase(row: CurveCase, report: (line: string) => void): Promise<PictureBaselineRow> {
   const model = await openModel(row.model);
   const { spec } = choosePreprocess(model, row.options);
   const engine = await createEngine('onnx');
-  const whole = await openDataset(row.test);
-  const count = Math.min(limits.testSamples ?? whole.count, whole.count);
-  const test = count === whole.count ? whole : whole.select(drawStratified(whole.labels, count, 0));
-  const data = await openDataset(row.training);
+  const whole = await openDataset(row.test, { part: 'test' });
+  const test =
+    whole.count > TEST_SAMPLES ? whole.select(drawStratified(whole.labels, TEST_SAMPLES, TEST_STREAM)) : whole;
+  const data = await openDataset(row.training, { part: 'train', samples: row.samples });
   const { train, validation } = splitRoles(data, 0, {
-    validation: Math.min(VALIDATION_SHARE, SEARCH_SAMPLES / data.count),
+    validation: Math.min(SEARCH_SHARE, SEARCH_SAMPLES / data.count),
   });
-  const { cache, epochs, rates = DEFAULT_RATES, searchSamples = SEARCH_SAMPLES } = limits;
-  const request: BaselineRequest = {
-    network: model.network,
-    preprocessing: spec,
-    engine,
-    test,
-    search: validation,
-    searchSamples,
-    rates,
-    ...(epochs === undefined ? {} : { fineTune: { train, options: { epochs } } }),
-    ...(cache === undefined ? {} : { store: openStageStore(cache), storeInputs: { model: model.sha256 } }),
-  };
   let stage = '';
-  const curves = await measureBaselines(request, {
-    onProgress: (event) => {
-      if (event.stage !== stage) report(`${row.name}: ${event.stage}`);
-      stage = event.stage;
+  const curves = await measureBaselines(
+    {
+      network: model.network,
+      preprocessing: spec,
+      engine,
+      test,
+      search: validation,
+      searchSamples: SEARCH_SAMPLES,
+      rates: CURVE_BYTES,
+      fineTune: { train, options: { epochs: EPOCHS } },
+      store: openStageStore(path.join(packageRoot(), '.cache', 'picture-baselines')),
+      storeInputs: { model: model.sha256 },
     },
-  });
-  return { model: row.name, testSamples: count, trainingSamples: epochs === undefined ? 0 : train.count, curves };
+    {
+      onProgress: (event) => {
+        if (event.stage !== stage) report(`${row.name}: ${event.stage}`);
+        stage = event.stage;
+      },
+    },
+  );
+  return { id: row.name, testSamples: test.count, trainingSamples: train.count, curves };
 }
-
-/** Passes over the training pictures: the packaged ones are few. */
-const EPOCHS: Readonly<Record<string, number>> = { 'fashion-cnn': 16, ic_resnet8: 6 };
 
 export const pictureBaselines: Evidence = {
   name: 'picture-baselines',
   summary:
-    'JPEG and WebP at 900, 450, 225 and 110 B payload, classifier as it is and fine-tuned, fashion-cnn and ic_resnet8',
+    'JPEG and WebP at 900, 450, 225 and 110 B payload, classifier as it is and fine-tuned (ic_resnet8, fashion-cnn)',
   missing: missingSharedData,
-  async run(report) {
-    const cache = path.join(packageRoot(), '.cache', 'picture-baselines');
-    const rows: PictureBaselineRow[] = [];
-    for (const row of pictureBaselineCases()) {
-      rows.push(await measureCase(row, { cache, epochs: EPOCHS[row.name] as number }, report));
-    }
-    return { rates: DEFAULT_RATES, epochs: EPOCHS, rows };
+  parts: () => curveCases().map(({ name }) => name),
+  async run(report, chosen = []): Promise<PictureBaselineFigures> {
+    const cases = curveCases();
+    const rows = await renewRows<PictureBaselineRow>({
+      name: 'picture-baselines',
+      ids: cases.map(({ name }) => name),
+      chosen,
+      measure: (id) => measureCase(cases.find(({ name }) => name === id) as CurveCase, report),
+    });
+    return { rates: CURVE_BYTES, epochs: EPOCHS, rows };
   },
 };

@@ -24,4 +24,5 @@ export const EVIDENCE: Readonly<Record<string, () => Promise<Evidence>>> = {
   'trained-networks': async () => (await import('./trained-networks.js')).trainedNetworks,
   'two-links': async () => (await import('./two-links.js')).twoLinks,
   'vgg16-memory': async () => (await import('./vgg16-memory.js')).vgg16Memory,
+  'vgg16-splits': async () => (await import('./vgg16-splits.js')).vgg16Splits,
 };

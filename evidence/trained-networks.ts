@@ -1,9 +1,9 @@
 /** Networks trained from scratch by `train`: two too big for a board, and the small ones that fit, on the same data. */
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { packageRoot } from '../src/core/package-root.js';
 import { type TrainedModel, type TrainModelOptions, trainModel } from '../src/sdk.js';
 import type { Evidence } from './evidence.js';
+import { renewRows } from './kept-rows.js';
 import { missingSharedData, sharedData } from './shared-data.js';
 
 /** Networks and checkpoints; an interrupted run goes on from here. */
@@ -54,12 +54,12 @@ export function trainedNetworkCases(): readonly TrainedNetworkCase[] {
     {
       id: 'vgg16-notmnist',
       architecture: 'vgg16',
-      options: { ...letters, input: { height: 32, width: 32 }, settings: { ...letters.settings, epochs: 14 } },
+      options: { ...letters, input: { height: 32, width: 32 }, settings: { ...letters.settings, epochs: 5 } },
     },
     {
       id: 'vgg16-chest',
       architecture: 'vgg16',
-      options: { ...lungs, settings: { ...lungs.settings, epochs: 30, learningRate: 5e-4 } },
+      options: { ...lungs, settings: { ...lungs.settings, epochs: 12, learningRate: 5e-4 } },
     },
   ];
   const small = SMALL.flatMap((architecture): TrainedNetworkCase[] => [
@@ -145,22 +145,15 @@ export const trainedNetworks: Evidence = {
   parts: () => trainedNetworkCases().map(({ id }) => id),
   async run(report, chosen = []) {
     const cases = trainedNetworkCases();
-    const rows = new Map(readRows().map((row) => [row.id, row]));
-    for (const one of cases.filter((c) => chosen.length === 0 || chosen.includes(c.id))) {
-      const row = await trainCase(one, TRAINED_FOLDER, report);
-      const minutesPerEpoch = row.minutesPerEpoch ?? rows.get(one.id)?.minutesPerEpoch ?? null;
-      rows.set(one.id, { ...row, minutesPerEpoch });
-    }
-    return { rows: cases.flatMap((c) => rows.get(c.id) ?? []) };
+    const rows = await renewRows<TrainedNetworkRow>({
+      name: 'trained-networks',
+      ids: cases.map(({ id }) => id),
+      chosen,
+      async measure(id, earlier) {
+        const row = await trainCase(cases.find((c) => c.id === id) as TrainedNetworkCase, TRAINED_FOLDER, report);
+        return { ...row, minutesPerEpoch: row.minutesPerEpoch ?? earlier?.minutesPerEpoch ?? null };
+      },
+    });
+    return { rows };
   },
 };
-
-/** What earlier runs measured. */
-function readRows(): readonly TrainedNetworkRow[] {
-  try {
-    const text = readFileSync(new URL('../docs/evidence/trained-networks.json', import.meta.url), 'utf8');
-    return (JSON.parse(text) as TrainedNetworks).rows;
-  } catch {
-    return [];
-  }
-}

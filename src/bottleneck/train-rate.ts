@@ -45,9 +45,18 @@ export function appendCodedBytes(builder: GraphBuilder, wire: string, bits: Wire
   // The value of the rounded codes with the slope of the others.
   const share = op('add', [soft, op('stop_gradient', [op('sub', [hard, soft])])]);
   const entropy = op('sum', [op('mul', [share, length])], { axes: [0, 1], keepDims: false });
-  const inside = channels * Math.log2(codes / (bins === codes ? codes : bins - 1));
+  const inside = channels * bitsWithinGroup(bits);
   const bitsAPlace = inside > 0 ? op('add', [entropy, builder.scalar(inside)]) : entropy;
   return op('mul', [bitsAPlace, builder.scalar(places / batch / 8)]);
+}
+
+/** What grouped codes cannot go below, in bytes a sample: within a group they are taken to be equally frequent. @param values on the wire */
+export function leastCodedBytes(values: number, bits: WireBits): number {
+  return (values * bitsWithinGroup(bits)) / 8;
+}
+
+function bitsWithinGroup(bits: WireBits): number {
+  return 2 ** bits <= COUNTED_CODES ? 0 : Math.log2(2 ** bits / (GROUPS - 1));
 }
 
 /** Bytes that are not used are worth some, not as much as bytes too many. */

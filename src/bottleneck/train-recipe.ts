@@ -27,7 +27,7 @@ export interface TaskStageRecipe extends StageRecipe {
 export interface BottleneckRecipe {
   readonly batchSize: number;
   readonly augmentation: Augmentation;
-  /** Of weights that are made from activations; default `linear`, which costs a third less time for the same accuracy. */
+  /** Of weights that are made from activations; default `linear`. */
   readonly decoder?: DecoderKind;
   /** Encoder and decoder learn to give the activation back; 0 epochs: not. */
   readonly reconstruct: StageRecipe;
@@ -39,12 +39,17 @@ export interface BottleneckRecipe {
   readonly settle?: TaskStageRecipe;
 }
 
-/** Lengths in steps: a set of any size is then trained for about as long, within bounds on how often a sample is seen. */
+/**
+ * Lengths in steps: a set of any size is then trained for about as long, within bounds on how often a sample is seen. All of them
+ * shrink for a network so large that the second stage would take more than its work.
+ */
 interface RecipeLengths {
   readonly reconstructSteps: number;
   readonly fineTuneSteps: number;
   readonly settleSteps: number;
   readonly mostEpochs: number;
+  /** Multiply-accumulates of running the whole network forward on all samples of the second stage's steps. */
+  readonly mostWork: number;
 }
 
 export const RECIPES = ['default', 'quick'] as const;
@@ -54,9 +59,12 @@ export type RecipeName = (typeof RECIPES)[number];
 const BATCH = 100;
 const WARMUP_STEPS = 100;
 
+/** Minutes on a laptop; what is trained to be compared with a bottleneck takes as much. */
+export const DEFAULT_WORK = 6e12;
+
 const LENGTHS: Readonly<Record<RecipeName, RecipeLengths>> = {
-  default: { reconstructSteps: 100, fineTuneSteps: 2500, settleSteps: 200, mostEpochs: 60 },
-  quick: { reconstructSteps: 100, fineTuneSteps: 500, settleSteps: 0, mostEpochs: 20 },
+  default: { reconstructSteps: 100, fineTuneSteps: 2500, settleSteps: 200, mostEpochs: 60, mostWork: DEFAULT_WORK },
+  quick: { reconstructSteps: 100, fineTuneSteps: 500, settleSteps: 0, mostEpochs: 20, mostWork: 1.5e12 },
 };
 
 /** Pictures move by at most so many pixels, and only those that are large enough for it to change little. */
@@ -76,22 +84,32 @@ function chooseAugmentation(
   return Math.min(height, width) < SMALLEST_SHIFTED ? { flip, mix: true } : { flip, shift: SHIFT, mix: true };
 }
 
-/** @param set what is trained on */
+/**
+ * @param set what is trained on
+ * @param macs multiply-accumulates of the whole network
+ */
 export function chooseRecipe(
   name: RecipeName,
   set: { readonly count: number; readonly shape: readonly [number, number, number] },
+  macs: number,
 ): BottleneckRecipe {
   const samples = set.count;
   const lengths = LENGTHS[name];
   const batchSize = Math.max(1, Math.min(BATCH, samples));
+  const share = Math.min(1, lengths.mostWork / (lengths.fineTuneSteps * batchSize * macs));
   const epochs = (steps: number): number =>
-    Math.max(1, Math.min(lengths.mostEpochs, Math.round(steps / Math.floor(samples / batchSize))));
+    Math.max(1, Math.min(lengths.mostEpochs, Math.round((share * steps) / Math.floor(samples / batchSize))));
   const task = { temperature: 2, finalShare: 0.02, weights: { crossEntropy: 0.1, distillation: 1, feature: 0 } };
   return {
     batchSize,
     augmentation: chooseAugmentation(name, set.shape),
     reconstruct: { epochs: epochs(lengths.reconstructSteps), learningRate: 1e-3, finalShare: 0.02 },
-    fineTune: { ...task, epochs: epochs(lengths.fineTuneSteps), learningRate: 1e-3, warmupSteps: WARMUP_STEPS },
+    fineTune: {
+      ...task,
+      epochs: epochs(lengths.fineTuneSteps),
+      learningRate: 1e-3,
+      warmupSteps: Math.round(share * WARMUP_STEPS),
+    },
     ...(lengths.settleSteps > 0
       ? { settle: { ...task, epochs: epochs(lengths.settleSteps), learningRate: 1e-4 } }
       : {}),

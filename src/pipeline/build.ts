@@ -5,6 +5,7 @@ import { fitToCut, formatBottleneck, parseBottleneck, takesCut } from '../bottle
 import { chooseRecipe } from '../bottleneck/train-recipe.js';
 import { type RunContext, throwIfAborted } from '../core/context.js';
 import { fail } from '../core/errors.js';
+import { countMacs } from '../cost/cut-cost.js';
 import type { SplitUnderTest } from '../evaluate/evaluate-split.js';
 import { elementCount, type Graph, tensorOf } from '../ir/graph.js';
 import { partitionGraph } from '../ir/partition.js';
@@ -188,7 +189,7 @@ async function buildBottlenecked(
       wireBytes: request.analyze.budgets?.wireBytes,
       training,
       validation,
-      recipe: chooseRecipe(recipe, training),
+      recipe: chooseRecipe(recipe, training, countMacs(network)),
       engine,
       threads,
       seed,

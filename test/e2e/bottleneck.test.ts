@@ -116,10 +116,17 @@ describe('a build with a bottleneck', () => {
     const model = await openModel(paths.model);
     const codeOf = async (options: object): Promise<unknown> => {
       const all = { data: paths.calibration, samples: 100, ...options };
-      const error = await buildModel(model, paths.model, path.join(work, 'refused'), all).catch((e: unknown) => e);
-      return error instanceof IsplitError ? error.code : error;
+      const result = await buildModel(model, paths.model, path.join(work, 'refused'), all).catch((e: unknown) => e);
+      const error = result instanceof IsplitError ? result : (result as { error?: unknown }).error;
+      return error instanceof IsplitError ? error.code : result;
     };
     expect(await codeOf({ bottleneck: 'conv5x5-s2-c8-b4' })).toBe('E_BOTTLENECK_SPEC');
     expect(await codeOf({ bottleneck: 'auto', probe: false })).toBe('E_USAGE');
+    // 7 × 7 × 32 values: 588 B is the least that training can tell apart with 8 bits.
+    const tooFine = { cut: 'pool1', bottleneck: 'conv1x1-s2-c32-b8', probe: false };
+    expect(await codeOf({ ...tooFine, budgets: { wireBytes: 300 } })).toBe('E_BUDGET_INFEASIBLE');
+    // No bottleneck brings anything to 1 B.
+    expect(await codeOf({ budgets: { wireBytes: 1 } })).toBe('E_BUDGET_INFEASIBLE');
+    expect(existsSync(path.join(work, 'refused', 'head.tflite'))).toBe(false);
   });
 });

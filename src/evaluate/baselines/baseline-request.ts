@@ -68,7 +68,7 @@ export interface FineTuneOptions {
 }
 
 export interface FineTuneSettings {
-  /** Default 8. */
+  /** Default 8, fewer for large networks. */
   readonly epochs?: number;
   /** Peak of Adam's, default 0.001. */
   readonly learningRate?: number;

@@ -1,4 +1,6 @@
+import { DEFAULT_WORK } from '../../bottleneck/train-recipe.js';
 import { type RunContext, throwIfAborted } from '../../core/context.js';
+import { countMacs } from '../../cost/cut-cost.js';
 import type { Dataset } from '../../data/dataset.js';
 import { drawStratified } from '../../data/roles.js';
 import { GraphBuilder } from '../../ir/builder.js';
@@ -30,7 +32,9 @@ import { joinPictures, type PictureBatch, readPictures } from './pictures.js';
 import type { TriedSetting } from './search-settings.js';
 import { sendPictures } from './send-pictures.js';
 
-const DEFAULTS = { epochs: 8, learningRate: 1e-3, batchSize: 64, samples: 10_000, seed: 0 } as const;
+const DEFAULTS = { learningRate: 1e-3, batchSize: 64, samples: 10_000, seed: 0 } as const;
+/** Passes over the samples; fewer for a network so large that they would take more work than a bottleneck's training. */
+const MOST_EPOCHS = 8;
 /** float32 inputs held in memory. */
 const MOST_BYTES = 2 ** 30;
 const READ_BATCH = 256;
@@ -96,7 +100,7 @@ async function describeInputs(
 
 async function fineTune(request: FineTuneRequest, storeInputs: unknown, ctx: RunContext): Promise<TrainedValues> {
   const { codec, engine, fineTune, network, preprocessing: spec, setting, store, threads, validation } = request;
-  const { epochs, learningRate, batchSize, seed, flip } = {
+  const { learningRate, batchSize, seed, flip } = {
     ...DEFAULTS,
     flip: spec.channels === 3,
     ...fineTune.options,
@@ -104,6 +108,7 @@ async function fineTune(request: FineTuneRequest, storeInputs: unknown, ctx: Run
   const logits = logitsOnly(network);
   const problem = makeProblem(logits, batchSize);
   const samples = await loadDegraded(request, flip, ctx);
+  const epochs = fineTune.options?.epochs ?? chooseEpochs(samples.count * countMacs(network));
   const [input, labels, teacher] = problem.graph.inputs as [string, string, string];
   const { height, width, channels } = spec;
   const augment = { flip, input, shape: { height, width, channels } };
@@ -154,6 +159,11 @@ async function fineTune(request: FineTuneRequest, storeInputs: unknown, ctx: Run
     ctx,
   );
   return outcome.values;
+}
+
+/** @param work multiply-accumulates of running the network once on every sample */
+function chooseEpochs(work: number): number {
+  return Math.max(1, Math.min(MOST_EPOCHS, Math.floor(DEFAULT_WORK / work)));
 }
 
 /** The network up to its scores before softmax or sigmoid. */

@@ -54,7 +54,7 @@ const FEWEST_CUTS = 3;
  */
 export async function runStudy(request: StudyRequest, ctx: RunContext): Promise<StudyCell> {
   const { network, seeds, seed, training, validation, test, targetBytes, engine, threads } = request;
-  const recipe = request.recipe ?? chooseRecipe('quick', training);
+  const recipe = request.recipe ?? chooseRecipe('quick', training, countMacs(network));
   const points = choosePoints(request);
   const plans = new Map<string, SplitPlan>();
   const leftOut: LeftOutCut[] = [];

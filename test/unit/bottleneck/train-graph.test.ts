@@ -142,16 +142,20 @@ it.each([1, 5])(
 describe('recipes', () => {
   it('are lengths in steps: few samples are seen more often, within bounds', () => {
     const steps = (samples: number) => {
-      const { fineTune, batchSize } = chooseRecipe('default', pictures(samples));
+      const { fineTune, batchSize } = chooseRecipe('default', pictures(samples), 1e6);
       return fineTune.epochs * Math.floor(samples / batchSize);
     };
     expect(Math.abs(steps(9000) / steps(40_000) - 1)).toBeLessThan(0.15);
-    const few = chooseRecipe('default', pictures(300));
-    expect(few.fineTune.epochs).toBe(chooseRecipe('default', pictures(100)).fineTune.epochs);
-    expect(few.fineTune.epochs).toBeGreaterThan(chooseRecipe('default', pictures(9000)).fineTune.epochs);
-    expect(chooseRecipe('default', pictures(10)).batchSize).toBe(10);
-    expect(chooseRecipe('quick', pictures(9000)).fineTune.epochs).toBeLessThan(
-      chooseRecipe('default', pictures(9000)).fineTune.epochs,
+    const few = chooseRecipe('default', pictures(300), 1e6);
+    expect(few.fineTune.epochs).toBe(chooseRecipe('default', pictures(100), 1e6).fineTune.epochs);
+    expect(few.fineTune.epochs).toBeGreaterThan(chooseRecipe('default', pictures(9000), 1e6).fineTune.epochs);
+    expect(chooseRecipe('default', pictures(10), 1e6).batchSize).toBe(10);
+    // A network a thousand times larger is not trained a thousand times as long.
+    const large = chooseRecipe('default', pictures(9000), 1e9);
+    expect(large.fineTune.epochs).toBe(1);
+    expect(chooseRecipe('default', pictures(9000), 1e7)).toEqual(chooseRecipe('default', pictures(9000), 1e6));
+    expect(chooseRecipe('quick', pictures(9000), 1e6).fineTune.epochs).toBeLessThan(
+      chooseRecipe('default', pictures(9000), 1e6).fineTune.epochs,
     );
   });
 });

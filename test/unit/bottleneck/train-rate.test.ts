@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { appendGradients } from '../../../src/autodiff/gradients.js';
 import type { WireBits } from '../../../src/bottleneck/bottleneck.js';
-import { appendCodedBytes, appendRateLoss } from '../../../src/bottleneck/train-rate.js';
+import { appendCodedBytes, appendRateLoss, leastCodedBytes } from '../../../src/bottleneck/train-rate.js';
 import { createRandom } from '../../../src/core/random.js';
 import { GraphBuilder } from '../../../src/ir/builder.js';
 import { SHAPES } from '../../../src/ops/index.js';
@@ -53,6 +53,13 @@ describe('coded bytes as a loss', () => {
     const bytes = runReference(graph, { x: spread })[of]?.[0] as number;
     expect(bytes).toBeGreaterThan(countedBytes(spread, 8));
     expect(bytes).toBeLessThan(H * W * C);
+  });
+
+  it.each([1, 2, 4, 8] as const)('a wire that never changes costs the least that is told apart, %i bits', (bits) => {
+    const { graph, of } = graphFor(bits);
+    const constant = values.map(() => 2);
+    expect(runReference(graph, { x: constant })[of]?.[0]).toBeCloseTo(leastCodedBytes(H * W * C, bits), 4);
+    expect(leastCodedBytes(H * W * C, bits)).toBe(bits === 8 ? (3 * H * W * C) / 8 : 0);
   });
 
   it.each([2, 4, 8] as const)('going down its slope makes the codes shorter, %i bits', (bits) => {

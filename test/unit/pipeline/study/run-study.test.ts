@@ -33,7 +33,7 @@ beforeAll(async () => {
     load(roles.validation),
     load(tested.select(drawStratified(tested.labels, 100, 0))),
   ]);
-  const quick = chooseRecipe('quick', { count: 200, shape: [28, 28, 1] });
+  const quick = chooseRecipe('quick', { count: 200, shape: [28, 28, 1] }, 1e6);
   base = {
     model: 'fashion-cnn',
     data: 'samples',
