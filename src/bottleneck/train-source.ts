@@ -1,7 +1,6 @@
-import { fail } from '../core/errors.js';
-import { createRandom } from '../core/random.js';
-import { type Augmentation, drawMixture, drawPlacement, mixRows, mixSeeds } from '../train/augment.js';
+import { type Augmentation, drawMixture, drawPlacement, mixRows } from '../train/augment.js';
 import { oneHot } from '../train/losses.js';
+import { shuffledBatches } from '../train/shuffled-batches.js';
 import type { BatchSource } from '../train/training.js';
 import type { TrainingSet } from '../train/training-set.js';
 import type { FrozenPart } from './train-frozen.js';
@@ -18,7 +17,7 @@ export interface LearningFeeds {
 }
 
 /**
- * Batches in an order drawn anew for each epoch, each sample moved and mirrored as (seed, epoch, sample) says.
+ * Batches in an order drawn anew for each epoch, each sample moved, mirrored and mixed as (seed, epoch, sample) says.
  * @throws IsplitError E_DATA_EMPTY when there are fewer samples than one batch has
  */
 export function learningBatches(
@@ -28,47 +27,34 @@ export function learningBatches(
   options: { readonly batchSize: number; readonly seed: number; readonly augmentation: Augmentation },
 ): BatchSource {
   const { batchSize, seed, augmentation } = options;
-  const { count } = set;
-  if (count < batchSize) {
-    const message = `${count} samples are too few for one batch of ${batchSize}`;
-    fail('E_DATA_EMPTY', message, { samples: count, batchSize }, 'Give more samples.');
-  }
-  const { feature, pictures, teacherLogits, labels } = feeds;
-  return {
+  const wantsAnswers = feeds.feature !== undefined || feeds.teacherLogits !== undefined;
+  return shuffledBatches({
     batchSize,
-    batchesPerEpoch: Math.floor(count / batchSize),
-    async *epoch(epoch, from) {
-      const order = createRandom(mixSeeds(seed, epoch)).permutation(count);
-      for (let at = from * batchSize; at + batchSize <= count; at += batchSize) {
-        const places = order.subarray(at, at + batchSize);
-        const placements = Array.from(places, (place) => drawPlacement(augmentation, seed, epoch, place));
-        const batch: Record<string, Float32Array> = {};
-        const classes = oneHot(
-          Int32Array.from(places, (place) => set.labels[place] as number),
-          frozen.classes,
-        );
-        if (augmentation.mix) {
-          const shares = Array.from(places, (place) => drawMixture(seed, epoch, place));
-          const mixed = frozen.pictures(places, placements);
-          mixRows(mixed, shares);
-          mixRows(classes, shares);
-          if (pictures !== undefined) batch[pictures] = mixed;
-          const values = await frozen.ofPictures(mixed);
-          if (feature !== undefined) batch[feature] = values.feature;
-          if (teacherLogits !== undefined) batch[teacherLogits] = values.teacherLogits;
-          if (labels !== undefined) batch[labels] = classes;
-          yield batch;
-          continue;
-        }
-        if (pictures !== undefined) batch[pictures] = frozen.pictures(places, placements);
-        if (feature !== undefined || teacherLogits !== undefined) {
-          const values = await frozen.of(places, placements);
-          if (feature !== undefined) batch[feature] = values.feature;
-          if (teacherLogits !== undefined) batch[teacherLogits] = values.teacherLogits;
-        }
-        if (labels !== undefined) batch[labels] = classes;
-        yield batch;
+    seed,
+    count: set.count,
+    inputs: {},
+    async transform(_, places, epoch) {
+      const placements = Array.from(places, (place) => drawPlacement(augmentation, seed, epoch, place));
+      const labels = oneHot(
+        Int32Array.from(places, (place) => set.labels[place] as number),
+        frozen.classes,
+      );
+      const seen = augmentation.mix || feeds.pictures !== undefined ? frozen.pictures(places, placements) : undefined;
+      const mixed = augmentation.mix ? seen : undefined;
+      if (mixed) {
+        const shares = Array.from(places, (place) => drawMixture(seed, epoch, place));
+        mixRows(mixed, shares);
+        mixRows(labels, shares);
       }
+      const ask = () => (mixed ? frozen.ofPictures(mixed) : frozen.of(places, placements));
+      const answers = wantsAnswers ? await ask() : undefined;
+      const held = { pictures: seen, feature: answers?.feature, teacherLogits: answers?.teacherLogits, labels };
+      const batch: Record<string, Float32Array> = {};
+      for (const [what, id] of Object.entries(feeds) as [keyof LearningFeeds, string | undefined][]) {
+        const values = held[what];
+        if (id !== undefined && values) batch[id] = values;
+      }
+      return batch;
     },
-  };
+  });
 }
