@@ -1,8 +1,7 @@
-import type { Timing } from './bench.js';
+import type { Machine, Timing } from './bench.js';
 
 export interface BuildResult {
-  /** `busy`: load average before the first run, in cores that other programs kept busy. */
-  readonly machine: { readonly cpu: string; readonly cores: number; readonly busy: number };
+  readonly machine: Machine;
   readonly versions: {
     readonly node: string;
     readonly engine: string;

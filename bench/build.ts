@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { writeTflite } from '../converters/tflite/write.js';
@@ -12,7 +12,7 @@ import { elementCount, tensorOf } from '../src/ir/graph.js';
 import { prepareInt8 } from '../src/quantize/executor.js';
 import { quantizeGraph } from '../src/quantize/quantize.js';
 import { choosePreprocess, openModel } from '../src/sdk.js';
-import { type Bench, type BenchOptions, describeTimes, median, round } from './bench.js';
+import { type Bench, type BenchOptions, describeMachine, describeTimes, median, round } from './bench.js';
 import { type BuildResult, renderBuild } from './build-table.js';
 import { JsonChild } from './json-child.js';
 
@@ -42,7 +42,7 @@ export const buildBench: Bench = {
 async function measure({ only, log }: BenchOptions): Promise<BuildResult> {
   if (!existsSync(path.join(shared, 'models')))
     throw new Error('needs the shared test data: set ISPLIT_TEST_DATA to its folder');
-  const busy = round(loadavg()[0] as number);
+  const machine = describeMachine();
   const folder = mkdtempSync(path.join(tmpdir(), 'isplit-bench-'));
   const python = process.env.ISPLIT_PYTHON ?? '.venv/bin/python';
   const child = new JsonChild(python, [local('build_official.py')]);
@@ -60,7 +60,7 @@ async function measure({ only, log }: BenchOptions): Promise<BuildResult> {
     if (wanted) log(CONVERSION);
     const measured = wanted ? await measureConversion(child, folder, log) : undefined;
     return {
-      machine: { cpu: cpus()[0]?.model.trim() ?? 'unknown', cores: availableParallelism(), busy },
+      machine,
       versions: { node: process.version, engine: measured?.engine ?? '', tensorflow: measured?.tensorflow ?? '', tflm },
       conversion: measured?.result ?? null,
       inference,

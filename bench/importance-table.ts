@@ -1,11 +1,4 @@
-import type { Timing } from './bench.js';
-
-export interface Ratio {
-  /** Of the fastest repetitions: what is left when other programs on the machine are quiet. */
-  readonly ofMinima: number;
-  /** Median over pairs of neighbouring repetitions. */
-  readonly medianOfPairs: number;
-}
+import type { Machine, Ratio, Timing } from './bench.js';
 
 export type Stock = Timing | { readonly fails: string };
 
@@ -28,8 +21,7 @@ export interface CaseResult {
 }
 
 export interface ImportanceResult {
-  /** `busy`: load average before the first run, in cores that other programs kept busy. */
-  readonly machine: { readonly cpu: string; readonly cores: number; readonly busy: number };
+  readonly machine: Machine;
   readonly versions: { readonly node: string; readonly ours: string; readonly torch: string; readonly tfjs: string };
   readonly threads: number;
   readonly cases: readonly CaseResult[];

@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -12,14 +12,8 @@ import { createOnnxEngine } from '../src/engines/onnx.js';
 import type { Graph } from '../src/ir/graph.js';
 import { findLogits, type Logits } from '../src/passes/logits.js';
 import { normaliseGraph } from '../src/passes/normalise.js';
-import { type Bench, type BenchOptions, describeTimes, median, round } from './bench.js';
-import {
-  type CaseResult,
-  type ImportanceResult,
-  type Ratio,
-  renderImportance,
-  type Stock,
-} from './importance-table.js';
+import { type Bench, type BenchOptions, describeMachine, describeTimes, ratioOf, round } from './bench.js';
+import { type CaseResult, type ImportanceResult, renderImportance, type Stock } from './importance-table.js';
 import { JsonChild } from './json-child.js';
 import { type NetworkPaths, writeNetwork } from './network-file.js';
 
@@ -58,7 +52,7 @@ export const importanceBench: Bench = {
 };
 
 async function measure({ only, log }: BenchOptions): Promise<ImportanceResult> {
-  const busy = round(loadavg()[0] as number);
+  const machine = describeMachine();
   const engine = await createOnnxEngine();
   const versions = { torch: '', tfjs: '' };
   const cases: CaseResult[] = [];
@@ -68,7 +62,7 @@ async function measure({ only, log }: BenchOptions): Promise<ImportanceResult> {
     cases.push(await measureCase(engine, one, versions, log));
   }
   return {
-    machine: { cpu: cpus()[0]?.model.trim() ?? 'unknown', cores: availableParallelism(), busy },
+    machine,
     versions: { node: process.version, ours: engine.description, ...versions },
     threads: THREADS,
     cases,
@@ -125,8 +119,8 @@ async function measureCase(
       all: describeTimes(all.times),
       torch: torch.describe(),
       stockWasm: stock.describe(),
-      torchRatio: ratio(torch.times, cui.times),
-      stockRatio: ratio(stock.times, cui.times),
+      torchRatio: torch.times.length === 0 ? null : ratioOf(torch.times, cui.times),
+      stockRatio: stock.times.length === 0 ? null : ratioOf(stock.times, cui.times),
       torchDifference: difference(torch.curve, cui.curve),
       stockDifference: difference(stock.curve, cui.curve),
     };
@@ -243,14 +237,6 @@ class ChildSide extends Side {
   async end(): Promise<void> {
     this.#child.end();
   }
-}
-
-function ratio(theirs: readonly number[], ours: readonly number[]): Ratio | null {
-  if (theirs.length === 0) return null;
-  return {
-    ofMinima: round(Math.min(...theirs) / Math.min(...ours)),
-    medianOfPairs: round(median(theirs.map((t, i) => t / (ours[i] as number)))),
-  };
 }
 
 function difference(a: Answer['cui'], b: Answer['cui']): number | null {

@@ -1,7 +1,6 @@
-import { availableParallelism, cpus, loadavg } from 'node:os';
 import type { ProgressEvent } from '../src/core/context.js';
 import { analyzeModel, demoPaths, openModel } from '../src/sdk.js';
-import { type Bench, type BenchOptions, describeTimes, median, round } from './bench.js';
+import { type Bench, type BenchOptions, describeMachine, describeTimes, median, round } from './bench.js';
 import { type ProbeResult, renderProbe } from './probe-table.js';
 
 interface Case {
@@ -44,7 +43,7 @@ export const probeBench: Bench = {
 };
 
 async function measure({ only, log }: BenchOptions): Promise<ProbeResult> {
-  const busy = round(loadavg()[0] as number);
+  const machine = describeMachine();
   const cases: ProbeResult['cases'][number][] = [];
   for (const one of CASES) {
     if (only && !only.includes(one.name)) continue;
@@ -52,7 +51,7 @@ async function measure({ only, log }: BenchOptions): Promise<ProbeResult> {
     cases.push(await measureCase(one));
   }
   return {
-    machine: { cpu: cpus()[0]?.model.trim() ?? 'unknown', cores: availableParallelism(), busy },
+    machine,
     node: process.version,
     cases,
   };

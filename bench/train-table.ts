@@ -1,20 +1,12 @@
-import type { Timing } from './bench.js';
-
-/** Their time over ours: above 1 we are faster. */
-export interface TrainRatio {
-  /** Of the fastest repetitions: what is left when other programs on the machine are quiet. */
-  readonly ofMinima: number;
-  /** Median over neighbouring repetitions. */
-  readonly medianOfPairs: number;
-}
+import type { Machine, Ratio, Timing } from './bench.js';
 
 export interface TrainRival {
   /** Of one step. */
   readonly time: Timing | { readonly fails: string };
-  readonly ratio: TrainRatio | null;
+  readonly ratio: Ratio | null;
   /** Processor time of one step, of all threads: hardly touched by other programs on the machine. */
   readonly cpu: Timing | null;
-  readonly cpuRatio: TrainRatio | null;
+  readonly cpuRatio: Ratio | null;
   /** Largest difference of the first steps' losses, relative to the first loss. */
   readonly lossDifference: number | null;
 }
@@ -31,8 +23,7 @@ export interface TrainCaseResult {
 }
 
 export interface TrainResult {
-  /** `busy`: load average before the first run, in cores that other programs kept busy. */
-  readonly machine: { readonly cpu: string; readonly cores: number; readonly busy: number };
+  readonly machine: Machine;
   readonly versions: { readonly node: string; readonly ours: string; readonly torch: string; readonly tfjs: string };
   readonly threads: number;
   readonly cases: readonly TrainCaseResult[];
@@ -43,7 +34,7 @@ export function renderTrain({ machine, versions, threads, cases }: TrainResult):
   const rate = (batch: number, t: TrainRival['time']): string =>
     'fails' in t ? `fails: ${t.fails}` : `${digits((1000 * batch) / t.minMs)} / ${digits((1000 * batch) / t.medianMs)}`;
   const digits = (x: number): number => Number(x.toPrecision(3));
-  const show = (r: TrainRatio | null): string => (r === null ? '–' : `${r.ofMinima} (${r.medianOfPairs})`);
+  const show = (r: Ratio | null): string => (r === null ? '–' : `${r.ofMinima} (${r.medianOfPairs})`);
   return [
     `${machine.cpu}, ${machine.cores} cores, ${threads} threads, load average ${machine.busy} before the start; ${versions.ours}, Node ${versions.node.slice(1)}, PyTorch ${versions.torch}, TensorFlow.js ${versions.tfjs} (tfjs-node).`,
     'Images a second of the fastest / the median repetition, sides taking turns; a ratio is their fastest time over ours, in brackets the median over neighbouring repetitions. The last columns are the same for processor time, which other programs hardly touch.',

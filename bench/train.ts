@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -7,17 +7,11 @@ import { createRandom } from '../src/core/random.js';
 import type { Engine } from '../src/engines/engine.js';
 import { createOnnxEngine } from '../src/engines/onnx.js';
 import { compileStep } from '../src/train/step.js';
-import { type Bench, type BenchOptions, describeTimes, median, round } from './bench.js';
+import { type Bench, type BenchOptions, describeMachine, describeTimes, ratioOf, round } from './bench.js';
 import { JsonChild } from './json-child.js';
 import { writeProblem } from './train-file.js';
 import { type BenchProblem, buildProblem, type TrainCase } from './train-problem.js';
-import {
-  renderTrain,
-  type TrainCaseResult,
-  type TrainRatio,
-  type TrainResult,
-  type TrainRival,
-} from './train-table.js';
+import { renderTrain, type TrainCaseResult, type TrainResult, type TrainRival } from './train-table.js';
 
 interface Case extends TrainCase {
   /** Steps in one repetition. */
@@ -62,7 +56,7 @@ export const trainBench: Bench = {
 };
 
 async function measure({ only, log }: BenchOptions): Promise<TrainResult> {
-  const busy = round(loadavg()[0] as number);
+  const machine = describeMachine();
   const engine = await createOnnxEngine();
   const versions = { torch: '', tfjs: '' };
   const cases: TrainCaseResult[] = [];
@@ -72,7 +66,7 @@ async function measure({ only, log }: BenchOptions): Promise<TrainResult> {
     cases.push(await measureCase(engine, one, versions, log));
   }
   return {
-    machine: { cpu: cpus()[0]?.model.trim() ?? 'unknown', cores: availableParallelism(), busy },
+    machine,
     versions: { node: process.version, ours: engine.description, ...versions },
     threads: THREADS,
     cases,
@@ -249,9 +243,9 @@ class Child extends Side {
       return { time: { fails: this.failure }, ratio: null, cpu: null, cpuRatio: null, lossDifference: null };
     return {
       time: describeTimes(this.times),
-      ratio: ratio(this.times, ours.times),
+      ratio: ratioOf(this.times, ours.times),
       cpu: describeTimes(this.cpuTimes),
-      cpuRatio: ratio(this.cpuTimes, ours.cpuTimes),
+      cpuRatio: ratioOf(this.cpuTimes, ours.cpuTimes),
       lossDifference: difference(this.losses, ours.losses),
     };
   }
@@ -263,13 +257,6 @@ class Child extends Side {
   async end(): Promise<void> {
     this.#child.end();
   }
-}
-
-function ratio(theirs: readonly number[], ours: readonly number[]): TrainRatio {
-  return {
-    ofMinima: round(Math.min(...theirs) / Math.min(...ours)),
-    medianOfPairs: round(median(theirs.map((t, i) => t / (ours[i] as number)))),
-  };
 }
 
 function difference(theirs: readonly number[], ours: readonly number[]): number {

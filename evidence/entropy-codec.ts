@@ -1,5 +1,4 @@
 import { findCutPoints } from '../src/analyze/cut-points.js';
-import { openDataset } from '../src/data/open-dataset.js';
 import { createEngine } from '../src/engines/index.js';
 import { elementCount, tensorOf } from '../src/ir/graph.js';
 import { partitionGraph } from '../src/ir/partition.js';
@@ -14,6 +13,7 @@ import type { WireBits } from '../src/wire/codecs/codec.js';
 import { createCodec } from '../src/wire/codecs/create-codec.js';
 import { deviceTableBytes, learnRansTables } from '../src/wire/codecs/learn-rans-tables.js';
 import type { Evidence } from './evidence.js';
+import { readInputs } from './read-inputs.js';
 import { missingSharedData, sharedData } from './shared-data.js';
 
 /** A network, its data, and the single-tensor cuts whose activations are coded. */
@@ -110,18 +110,11 @@ export async function* runHeads(subject: EntropyCase, options: EntropyOptions): 
   const { spec } = choosePreprocess(opened, subject.options);
   const input = chooseInputQuantization(spec);
   if (!input) throw new Error(`${subject.name}: the input's quantization is not fixed by its preprocessing`);
-  const read = async (file: string, samples: number): Promise<Float32Array> => {
-    const dataset = await openDataset(file, { samples, labelsRequired: false });
-    for await (const { inputs, count } of dataset.batches({ batchSize: samples, spec })) {
-      if (count === samples) return inputs;
-    }
-    throw new Error(`${file} has fewer than ${samples} samples`);
-  };
   const toInt8 = (values: Float32Array): Int8Array => Int8Array.from(values, (v) => quantizeToInt8(v, input));
-  const training = await read(subject.training(), options.trainingSamples);
+  const training = await readInputs(subject.training(), options.trainingSamples, spec);
   const sampleSize = training.length / options.trainingSamples;
   const calibration = training.subarray(0, options.calibrationSamples * sampleSize);
-  const test = toInt8(await read(subject.test(), options.testSamples));
+  const test = toInt8(await readInputs(subject.test(), options.testSamples, spec));
   const engine = await createEngine('onnx');
   const known = findCutPoints(network, findLogits(network).id).map(({ id }) => id);
   for (const cut of subject.cuts.slice(0, options.cuts)) {

@@ -2,7 +2,6 @@ import { writeTailOnnx } from '../converters/onnx/tail.js';
 import { writeTfjsGraphModel } from '../converters/tfjs/write.js';
 import type { WireInput } from '../converters/wire-tail.js';
 import { findCutPoints } from '../src/analyze/cut-points.js';
-import { openDataset } from '../src/data/open-dataset.js';
 import { createEngine } from '../src/engines/index.js';
 import { BatchRunner } from '../src/evaluate/batch-runner.js';
 import { type Graph, tensorOf } from '../src/ir/graph.js';
@@ -17,6 +16,7 @@ import { choosePreprocess, demoPaths, openModel } from '../src/sdk.js';
 import { type Backend, hasTfjsNode, runPythonTails, runTfjsTail } from '../test/formats/tail-runtimes.js';
 import { oraclePython } from '../test/support/shared-data.js';
 import type { Evidence } from './evidence.js';
+import { readInputs } from './read-inputs.js';
 import { missingSharedData, sharedData } from './shared-data.js';
 
 interface TailModel {
@@ -120,15 +120,10 @@ async function sendSamples(model: TailModel, options: TailOptions): Promise<Wire
   const { spec } = choosePreprocess(opened, model.options);
   const input = chooseInputQuantization(spec);
   if (!input) throw new Error(`${model.name}: the input's quantization is not fixed by its preprocessing`);
-  const read = async (data: string, samples: number): Promise<Float32Array> => {
-    const dataset = await openDataset(data, { samples, labelsRequired: false });
-    for await (const { inputs, count } of dataset.batches({ batchSize: samples, spec })) {
-      if (count === samples) return inputs;
-    }
-    throw new Error(`${data} has fewer than ${samples} samples`);
-  };
-  const calibration = await read(model.training(), options.calibrationSamples);
-  const samples = Int8Array.from(await read(model.test(), options.samples), (v) => quantizeToInt8(v, input));
+  const calibration = await readInputs(model.training(), options.calibrationSamples, spec);
+  const samples = Int8Array.from(await readInputs(model.test(), options.samples, spec), (v) =>
+    quantizeToInt8(v, input),
+  );
   const points = findCutPoints(network, findLogits(network).id).filter(({ tensors }) => tensors.length === 1);
   const chosen = points.filter((_, i) => i % options.every === 0).map(({ id }) => id);
   const [inputId, outputId] = [network.inputs[0] as string, network.outputs[0] as string];

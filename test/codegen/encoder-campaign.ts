@@ -1,11 +1,11 @@
 /** Generated C encoders, compiled with every warning and both sanitizers, against the TypeScript ones. Seeded. */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createCodec } from '../../src/wire/codecs/create-codec.js';
 import { type EncodedTensor, emitEncoderC } from '../../src/wire/codecs/emit-encoder-c.js';
 import { type Compiler, FLAGS } from './preprocess-campaign.js';
+import { run } from './run-command.js';
 
 export interface EncoderCase {
   readonly wire: readonly EncodedTensor[];
@@ -61,14 +61,6 @@ export function runEncodersInC(compiler: Compiler, cases: readonly EncoderCase[]
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-function run(command: string, args: readonly string[], cwd: string, input?: Uint8Array): Buffer {
-  const result = spawnSync(command, args, { cwd, input, maxBuffer: 1 << 30 });
-  if (result.status !== 0) {
-    throw new Error(`${path.basename(command)} ended with ${result.status}: ${String(result.stderr).slice(0, 4000)}`);
-  }
-  return result.stdout;
 }
 
 function mainSource(cases: readonly EncoderCase[]): string {

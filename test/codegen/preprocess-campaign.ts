@@ -2,7 +2,6 @@
  * Random preprocessings, generated as C, compiled and compared with the TypeScript definition on random pictures. Seeded.
  * All specs of a campaign go into one program a compiler: a compilation costs more than a thousand pictures.
  */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -13,6 +12,7 @@ import { emitPreprocessC } from '../../src/preprocess/emit-c.js';
 import type { SourceSize } from '../../src/preprocess/emit-c-body.js';
 import { type Int8Map, makeInt8Map, toInt8 } from '../../src/preprocess/normalise.js';
 import { type CropSpec, inputElements, type PreprocessSpec } from '../../src/preprocess/spec.js';
+import { run } from './run-command.js';
 
 export const COMPILERS = ['gcc', 'clang'] as const;
 export type Compiler = (typeof COMPILERS)[number];
@@ -233,14 +233,6 @@ function runInC(compiler: Compiler, generated: readonly Generated[], cases: read
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-function run(command: string, args: readonly string[], cwd: string, input?: Uint8Array): Buffer {
-  const result = spawnSync(command, args, { cwd, input, maxBuffer: 1 << 30 });
-  if (result.status !== 0) {
-    throw new Error(`${path.basename(command)} ended with ${result.status}: ${String(result.stderr).slice(0, 4000)}`);
-  }
-  return result.stdout;
 }
 
 /** Reads cases from stdin: index, height, width, channels, stride, byte count, bytes. Buffers have exactly the size they need. */
