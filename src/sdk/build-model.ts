@@ -19,13 +19,12 @@ import { canonicalSpec, type PreprocessSpec } from '../preprocess/spec.js';
 import { loadSamples, loadTrainingSet } from '../train/training-set.js';
 import { verifyHead } from '../verify/verify-head.js';
 import { type AnalyzeOptions, chooseDeployment, openLabelledData, prepareAnalysis } from './analyze-model.js';
-import { heldOutShare, MOST_TEST_SAMPLES, openTestData } from './held-out.js';
+import { CALIBRATION_SAMPLES, heldOutShare, MOST_TEST_SAMPLES, openTestData, validationShare } from './held-out.js';
 import { choosePreprocess, type OpenedModel } from './open-model.js';
 import { VERSION } from './version.js';
 
 /** Importance settles with far fewer: docs/evidence.md. */
 const MOST_IMPORTANCE_SAMPLES = 1000;
-const CALIBRATION_SAMPLES = 128;
 
 export interface BuildOptions extends Omit<AnalyzeOptions, 'store'> {
   /** Cut id, `input` or `output`; default: the best that fits. */
@@ -209,14 +208,7 @@ async function openBuildData(model: OpenedModel, options: BuildOptions, ctx: Run
   };
 }
 
-/** A tenth of the samples chooses among what training gives, and never more than this. */
-const VALIDATION_SHARE = 0.1;
-const MOST_VALIDATION_SAMPLES = 1000;
 const MOST_TRAINING_SAMPLES = 20_000;
-
-function validationShare(count: number): number {
-  return Math.min(VALIDATION_SHARE, MOST_VALIDATION_SAMPLES / count);
-}
 
 function wantsBottleneck({ bottleneck, budgets }: BuildOptions): boolean {
   return (bottleneck ?? (budgets?.wireBytes === undefined ? 'none' : 'auto')) !== 'none';

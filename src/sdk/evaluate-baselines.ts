@@ -23,6 +23,7 @@ import { CUT_INPUT, CUT_OUTPUT } from '../plan/split-plan.js';
 import { chooseInputQuantization } from '../preprocess/choose-input-quantization.js';
 import { canonicalSpec } from '../preprocess/spec.js';
 import { chooseDeployment } from './analyze-model.js';
+import { CALIBRATION_SAMPLES, MOST_VALIDATION_SAMPLES, validationShare } from './held-out.js';
 import { VERSION } from './version.js';
 
 export interface BaselineOptions {
@@ -47,11 +48,6 @@ export interface BaselineInputs {
   readonly seed?: number | undefined;
 }
 
-/** Settings are chosen on a share of the samples that are not the test's, at most so many. */
-const SEARCH_SHARE = 0.2;
-const MOST_SEARCH_SAMPLES = 1000;
-const CALIBRATION_SAMPLES = 128;
-
 /**
  * Baselines of a built folder on the samples it was just evaluated on.
  * @throws IsplitError E_DATA_*, E_TRAIN_*, E_ENGINE …
@@ -66,7 +62,7 @@ export async function measureBuildBaselines(
   const { preprocessing } = manifest;
   const network: Graph = { ...inputs.full, outputs: inputs.full.outputs.slice(0, 1) };
   const { train, validation } = splitRoles(data, seed, {
-    validation: Math.min(SEARCH_SHARE, MOST_SEARCH_SAMPLES / data.count),
+    validation: validationShare(data.count),
   });
   const store = openStageStore(cacheFolderOf(built.folder));
   const storeInputs = {
@@ -87,7 +83,7 @@ export async function measureBuildBaselines(
       threads,
       test,
       search: validation,
-      searchSamples: MOST_SEARCH_SAMPLES,
+      searchSamples: MOST_VALIDATION_SAMPLES,
       rates: options.rates ?? DEFAULT_RATES,
       split: { splitId: manifest.splitId, predictions: result.predictions },
       ...rivals,

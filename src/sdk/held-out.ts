@@ -1,4 +1,4 @@
-/** The samples that accuracy is reported on: given ones, or a part of the data that nothing else sees. */
+/** How many samples do what; and those that accuracy is reported on: given ones, or a part of the data that nothing else sees. */
 import path from 'node:path';
 import type { RunContext } from '../core/context.js';
 import { fail } from '../core/errors.js';
@@ -9,6 +9,16 @@ import { type DatasetOptions, openDataset } from '../data/open-dataset.js';
 const HELD_OUT_SHARE = 0.2;
 /** Accuracy is measured on at most so many samples while building; `evaluate` takes all. */
 export const MOST_TEST_SAMPLES = 2000;
+
+/** Samples that int8 ranges are chosen on. */
+export const CALIBRATION_SAMPLES = 128;
+/** A tenth of the samples chooses among what training and searches give, and never more than these. */
+export const MOST_VALIDATION_SAMPLES = 1000;
+const VALIDATION_SHARE = 0.1;
+
+export function validationShare(count: number): number {
+  return Math.min(VALIDATION_SHARE, MOST_VALIDATION_SAMPLES / count);
+}
 
 export interface HeldOutOptions extends Pick<DatasetOptions, 'labelMap' | 'recordShape' | 'seed'> {
   readonly data: string;

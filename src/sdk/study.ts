@@ -13,7 +13,7 @@ import { canonicalSpec, inputElements, type PreprocessSpec } from '../preprocess
 import { drawStudyCharts, renderStudyReport } from '../report/study-report.js';
 import { loadSamples, loadTrainingSet } from '../train/training-set.js';
 import { type AnalyzeOptions, openLabelledData } from './analyze-model.js';
-import { heldOutShare, openTestData } from './held-out.js';
+import { heldOutShare, openTestData, validationShare } from './held-out.js';
 import { choosePreprocess, type OpenedModel } from './open-model.js';
 import { VERSION } from './version.js';
 
@@ -43,9 +43,6 @@ const WIRE_SHARE = 1 / 16;
 const SEEDS = 3;
 const SUBSETS = 20;
 const MOST_TEST_SAMPLES = 2000;
-/** Share of the data, test samples aside, that choices are made on, and the most samples of it. */
-const VALIDATION_SHARE = 0.1;
-const MOST_VALIDATION_SAMPLES = 1000;
 const TEST_STREAM = 7;
 
 /**
@@ -67,7 +64,7 @@ export async function measureCell(model: OpenedModel, options: StudyOptions, ctx
   const whole = await openLabelledData(model, options, ctx);
   const given = await openTestData(whole, { ...options, seed }, ctx);
   const roles = splitRoles(whole, seed, {
-    validation: Math.min(VALIDATION_SHARE, MOST_VALIDATION_SAMPLES / whole.count),
+    validation: validationShare(whole.count),
     ...(given ? {} : { test: heldOutShare(whole.count) }),
   });
   const test = drawMost(given ?? roles.test, options.testSamples ?? MOST_TEST_SAMPLES, seed);

@@ -28,12 +28,9 @@ import {
 import { type PreprocessOptions, specFromOptions } from '../preprocess/options.js';
 import { canonicalSpec, type PreprocessSpec } from '../preprocess/spec.js';
 import { checkTrainingLabels, loadSamples, loadTrainingSet } from '../train/training-set.js';
-import { type HeldOutOptions, heldOutShare, openTestData } from './held-out.js';
+import { type HeldOutOptions, heldOutShare, openTestData, validationShare } from './held-out.js';
 import { VERSION } from './version.js';
 
-/** Share of the data, test samples aside, that chooses the epoch, and the most samples of it. */
-const VALIDATION_SHARE = 0.1;
-const MOST_VALIDATION_SAMPLES = 2000;
 /** Pictures up to this side are taken as they are; larger ones are brought to the architecture's own size. */
 const LARGEST_OWN_SIDE = 96;
 
@@ -100,7 +97,7 @@ export async function trainModel(
   checkTrainingLabels(whole);
   const given = await openTestData(whole, { ...options, seed }, ctx);
   const roles = splitRoles(whole, seed, {
-    validation: Math.min(VALIDATION_SHARE, MOST_VALIDATION_SAMPLES / whole.count),
+    validation: validationShare(whole.count),
     ...(given ? {} : { test: heldOutShare(whole.count) }),
   });
   const test = given ?? roles.test;
