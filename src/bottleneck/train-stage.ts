@@ -114,10 +114,19 @@ export async function learnTask(
     graph,
     loss,
     parameters: learntConstants(network, graph, start),
+    ...(start === 'input' ? { paces: headPaces(network) } : {}),
     smallestPart: exact ? SMALLEST_PART.exactly : SMALLEST_PART.nearly,
   };
   const validate = (values: TrainedValues): Promise<number> => judge(withValues(network, values));
   return runStage({ stage, recipe, network, problem, feeds, validate }, shared, ctx);
+}
+
+/** Layers before the cut are nearly what they should be; as fast as an encoder that has just been put in, they forget what they were. */
+const HEAD_PACE = 0.1;
+
+function headPaces({ head, encoderParameters }: BottleneckedNetwork): ReadonlyMap<string, number> {
+  const own = new Set(encoderParameters);
+  return new Map(trainableConstants(head).flatMap((id): [string, number][] => (own.has(id) ? [] : [[id, HEAD_PACE]])));
 }
 
 /** Settles within a few hundredths of what is wanted. */

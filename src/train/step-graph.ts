@@ -187,6 +187,15 @@ function appendJoined(builder: GraphBuilder, ids: readonly string[]): string {
   return flat.length === 1 ? (flat[0] as string) : op('concat', flat, { axis: 0 });
 }
 
+/** One factor a value; undefined when all are 1. */
+function packPaces({ graph, parameters, paces }: TrainingProblem): Float32Array | undefined {
+  if (paces === undefined) return undefined;
+  const places = packedPlaces(graph, parameters);
+  const packed = new Float32Array(places.reduce((sum, { length }) => sum + length, 0)).fill(1);
+  for (const { id, begin, length } of places) packed.fill(paces.get(id) ?? 1, begin, begin + length);
+  return packed;
+}
+
 interface UpdateOperands {
   readonly parameters: string;
   readonly gradient: string;
@@ -213,7 +222,10 @@ function appendUpdate(
 
   const first = op('add', [scaled(firstMoment, beta1), scaled(gradient, 1 - beta1)]);
   const second = op('add', [scaled(secondMoment, beta2), op('mul', [scaled(gradient, 1 - beta2), gradient])]);
-  const update = op('mul', [op('div', [first, op('add', [op('sqrt', [second]), epsilon])]), stepSize]);
+  const direction = op('div', [first, op('add', [op('sqrt', [second]), epsilon])]);
+  const paces = packPaces(problem);
+  const paced = paces ? op('mul', [direction, builder.constant('train/paces', [paces.length], paces)]) : direction;
+  const update = op('mul', [paced, stepSize]);
   const kept = shrink === undefined ? parameters : op('mul', [parameters, shrink]);
   const next = op('sub', [kept, update]);
 

@@ -10,6 +10,8 @@ export interface TrainingProblem {
   readonly loss: string;
   /** Constants of the graph that are learnt; every other constant is frozen. */
   readonly parameters: readonly string[];
+  /** Of some parameters: what share of the learning rate they move by; others by all of it. */
+  readonly paces?: ReadonlyMap<string, number>;
   /** Tensors returned by every step, such as logits; they are not differentiated. */
   readonly watch?: readonly string[];
   /** Constants that follow a tensor of the batch, new = momentum · old + (1 − momentum) · batch: batch norm's moving mean and variance. */

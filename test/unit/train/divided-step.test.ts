@@ -9,6 +9,7 @@ import { appendDistillation, appendWeightedSum, oneHot } from '../../../src/trai
 import { shuffledBatches } from '../../../src/train/shuffled-batches.js';
 import { compileStep, type StepResult } from '../../../src/train/step.js';
 import { train } from '../../../src/train/train.js';
+import { type PackedPlace, packedPlaces } from '../../../src/train/trainable-constants.js';
 import type { AdamOptions, Checkpoints, TrainedValues, TrainingProblem } from '../../../src/train/training.js';
 import { CLASSES, drawNormal, PICTURE, smallProblem, smallSamples } from './small-net.js';
 
@@ -161,4 +162,26 @@ it('a training over parts, interrupted and resumed, ends with the same bytes', a
   const straight = await run(undefined);
   await expect(run(5 * BATCH, checkpoints)).rejects.toMatchObject({ code: 'E_INTERRUPTED' });
   expect(await run(undefined, checkpoints)).toEqual(straight);
+});
+
+describe('a pace of a parameter', () => {
+  it.each([1, 2])('is its share of the learning rate, %i threads', async (threads) => {
+    const given = problem();
+    const slow = 'conv/w';
+    const moved = async (paces: TrainingProblem['paces']): Promise<Float32Array> => {
+      const step = await compileStep({ ...given, ...(paces ? { paces } : {}) }, {}, { engine, threads });
+      const before = step.initial.parameters.slice();
+      const { state } = await step.run(step.initial, drawFeeds(0), 0.02);
+      const by = state.parameters.map((v, i) => v - (before[i] as number));
+      await step.dispose();
+      return by;
+    };
+    const { begin, length } = packedPlaces(given.graph, given.parameters).find(({ id }) => id === slow) as PackedPlace;
+    const [whole, paced] = [await moved(undefined), await moved(new Map([[slow, 0.25]]))];
+    whole.forEach((by, i) => {
+      const share = i >= begin && i < begin + length ? 0.25 : 1;
+      expect(Math.abs((paced[i] as number) - share * by)).toBeLessThan(1e-6);
+    });
+    expect(Math.max(...whole.subarray(begin, begin + length).map(Math.abs))).toBeGreaterThan(0.01);
+  });
 });
