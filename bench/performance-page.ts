@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type BuildResult, renderBuild } from './build-table.js';
 import { type ImportanceResult, renderImportance } from './importance-table.js';
+import { type ProbeResult, renderProbe } from './probe-table.js';
 import { renderTrain, type TrainResult } from './train-table.js';
 
 interface MemoryEvidence {
@@ -52,6 +53,13 @@ Profiled with onnxruntime's own profiler, sums of the fastest run of each kernel
 | without the blocked layout (optimisation level \`extended\`) | rejected: minima 12 % slower on ResNet-50 and VGG16-64 |
 | denormals as zero | left out: minima 1 to 20 % better on ResNet-50 and VGG16-64, up to 2.4 times on MobileNet, but with spreads as large in the same runs; undecided |
 | gradients stop at the first layer output | there from the start: the picture's gradient is never computed |
+
+## Probes
+
+\`npm run bench -- probe\` · One analysis with a wire budget: the importance pass, then for every single-tensor cut the shapes that meet the
+budget, the projection, and the frozen tail's accuracy. Much of a probe is the same for few samples as for many: with few, the ratio is highest.
+
+${renderProbe(load<ProbeResult>('bench/results/probe.json'))}
 
 ## Building a head, running it
 
