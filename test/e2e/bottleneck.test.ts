@@ -125,6 +125,19 @@ describe('a build with a bottleneck', () => {
     // 7 × 7 × 32 values: 588 B is the least that training can tell apart with 8 bits.
     const tooFine = { cut: 'pool1', bottleneck: 'conv1x1-s2-c32-b8', probe: false };
     expect(await codeOf({ ...tooFine, budgets: { wireBytes: 300 } })).toBe('E_BUDGET_INFEASIBLE');
+    // A shape of more bytes than the budget is held to it by training: here 7 × 7 × 32 values of 4 bits, 784 B without coding.
+    const built = await buildModel(model, paths.model, path.join(work, 'held'), {
+      data: paths.calibration,
+      samples: 300,
+      cut: 'pool1',
+      bottleneck: 'conv1x1-s2-c32-b4',
+      budgets: { wireBytes: 300 },
+      recipe: 'quick',
+      baselines: false,
+      probe: false,
+    });
+    expect(built.kind).toBe('built');
+    if (built.kind === 'built') expect(built.evaluation.wireBytes.mean).toBeLessThanOrEqual(1.05 * 300);
     // No bottleneck brings anything to 1 B.
     expect(await codeOf({ budgets: { wireBytes: 1 } })).toBe('E_BUDGET_INFEASIBLE');
     expect(existsSync(path.join(work, 'refused', 'head.tflite'))).toBe(false);
