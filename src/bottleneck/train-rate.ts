@@ -3,16 +3,17 @@ import type { GraphBuilder } from '../ir/builder.js';
 import { elementCount } from '../ir/graph.js';
 import { WIRE_CLAMP, type WireBits } from './bottleneck.js';
 
-/** Up to so many codes each is counted by itself. Above, codes are counted in groups, taken to be equally frequent within one. */
+/** Up to so many codes each has a bin. Above, the bins span what a channel's codes span in the batch. */
 const COUNTED_CODES = 16;
-const GROUPS = 33;
+const BINS = 33;
 /** Keeps the logarithm of a code that does not occur finite. */
 const SMALLEST_SHARE = 1e-7;
 
 /**
  * Zero-order entropy of the batch's codes, channel by channel, in bytes a sample. The value is that of the rounded codes; its slope is that of
- * a histogram to which each value gives its two neighbouring codes their shares. With few codes that is exact but for the
- * batch being small.
+ * a histogram to which each value gives its two neighbouring bins their shares. That is exact but for the batch being small where
+ * each code has a bin: with up to 16 codes, and in channels of 8 bits that span no more than 33; a wider channel's
+ * codes are taken to be equally frequent within a bin.
  * @param wire [batch, …, channels], in 0 … 6, before rounding
  * @returns id of a scalar
  */
@@ -23,9 +24,11 @@ export function appendCodedBytes(builder: GraphBuilder, wire: string, bits: Wire
   const [batch, channels] = [shape[0] as number, shape.at(-1) as number];
   const places = elementCount(shape) / channels;
   const codes = 2 ** bits;
-  const bins = codes <= COUNTED_CODES ? codes : GROUPS;
+  const bins = codes <= COUNTED_CODES ? codes : BINS;
   const rows = op('reshape', [wire], { shape: [-1, channels, 1] });
-  const steps = op('mul', [rows, builder.scalar((bins - 1) / WIRE_CLAMP)]);
+  const steps = op('mul', [rows, builder.scalar((codes - 1) / WIRE_CLAMP)]);
+  const rounded = op('stop_gradient', [op('round', [steps])]);
+  const span = bins === codes ? undefined : appendSpan(builder, rounded, bins);
   const centres = builder.constant(
     'rate/centres',
     [bins],
@@ -33,11 +36,12 @@ export function appendCodedBytes(builder: GraphBuilder, wire: string, bits: Wire
   );
   /** Share of each bin in each channel, [channels, bins]. */
   const histogram = (values: string): string => {
-    const near = op('relu', [op('sub', [builder.scalar(1), op('abs', [op('sub', [values, centres])])])]);
+    const at = span ? op('div', [op('sub', [values, span.lowest]), span.width]) : values;
+    const near = op('relu', [op('sub', [builder.scalar(1), op('abs', [op('sub', [at, centres])])])]);
     return op('mean', [near], { axes: [0], keepDims: false });
   };
   const soft = histogram(steps);
-  const hard = op('stop_gradient', [histogram(op('stop_gradient', [op('round', [steps])]))]);
+  const hard = op('stop_gradient', [histogram(rounded)]);
   const length = op('mul', [
     op('log', [op('add', [hard, builder.scalar(SMALLEST_SHARE)])]),
     builder.scalar(-1 / Math.LN2),
@@ -45,18 +49,26 @@ export function appendCodedBytes(builder: GraphBuilder, wire: string, bits: Wire
   // The value of the rounded codes with the slope of the others.
   const share = op('add', [soft, op('stop_gradient', [op('sub', [hard, soft])])]);
   const entropy = op('sum', [op('mul', [share, length])], { axes: [0, 1], keepDims: false });
-  const inside = channels * bitsWithinGroup(bits);
-  const bitsAPlace = inside > 0 ? op('add', [entropy, builder.scalar(inside)]) : entropy;
+  const bitsAPlace = span ? op('add', [entropy, span.bitsWithin]) : entropy;
   return op('mul', [bitsAPlace, builder.scalar(places / batch / 8)]);
 }
 
-/** What grouped codes cannot go below, in bytes a sample: within a group they are taken to be equally frequent. @param values on the wire */
-export function leastCodedBytes(values: number, bits: WireBits): number {
-  return (values * bitsWithinGroup(bits)) / 8;
-}
-
-function bitsWithinGroup(bits: WireBits): number {
-  return 2 ** bits <= COUNTED_CODES ? 0 : Math.log2(2 ** bits / (GROUPS - 1));
+/** Where the bins of each channel begin, and how many codes each takes, at least one: [1, channels, 1]; and the bits that tell those apart, a scalar. */
+function appendSpan(
+  builder: GraphBuilder,
+  codes: string,
+  bins: number,
+): { readonly lowest: string; readonly width: string; readonly bitsWithin: string } {
+  const op = (kind: string, inputs: readonly string[], attrs = {}): string =>
+    builder.op(kind, inputs, attrs, { id: `rate/${kind}` });
+  const negated = (id: string): string => op('mul', [id, builder.scalar(-1)]);
+  const highestOf = (id: string): string => op('reduce_max', [id], { axes: [0], keepDims: true });
+  const lowest = op('stop_gradient', [negated(highestOf(negated(codes)))]);
+  const spread = op('mul', [op('sub', [highestOf(codes), lowest]), builder.scalar(1 / (bins - 1))]);
+  const beyond = op('relu', [op('sub', [spread, builder.scalar(1)])]);
+  const width = op('stop_gradient', [op('add', [beyond, builder.scalar(1)])]);
+  const bits = op('mul', [op('log', [width]), builder.scalar(1 / Math.LN2)]);
+  return { lowest, width, bitsWithin: op('sum', [bits], { axes: [0, 1, 2], keepDims: false }) };
 }
 
 /** Bytes that are not used are worth some, not as much as bytes too many. */

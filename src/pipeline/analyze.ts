@@ -6,8 +6,7 @@ import type { BottleneckSpec } from '../bottleneck/bottleneck.js';
 import { cutShape, insertBottleneck } from '../bottleneck/insert.js';
 import { emptyWeights } from '../bottleneck/parameters.js';
 import { type CutProbe, type ProbeRequest, type Probes, probeCuts } from '../bottleneck/probe.js';
-import { fitToCut, formatBottleneck, packedWireBytes, takesCut, wireShapeOf } from '../bottleneck/spec.js';
-import { leastCodedBytes } from '../bottleneck/train-rate.js';
+import { fitToCut, formatBottleneck, packedWireBytes, takesCut } from '../bottleneck/spec.js';
 import type { RunContext } from '../core/context.js';
 import { wilsonInterval } from '../core/statistics.js';
 import { estimateCodeBytes } from '../cost/code-size.js';
@@ -18,7 +17,7 @@ import type { DeviceProfile, GatewayProfile } from '../devices/device-schema.js'
 import type { LinkProfile } from '../devices/link-schema.js';
 import { checkMemory } from '../devices/memory.js';
 import type { Engine } from '../engines/engine.js';
-import { elementCount, type Graph, type Shape, tensorOf } from '../ir/graph.js';
+import { elementCount, type Graph, tensorOf } from '../ir/graph.js';
 import { findLogits, type Logits } from '../passes/logits.js';
 import { adviseNextStep } from '../plan/advice.js';
 import type { Analysis, AnalyzedCut, LayerImportance, RankBy } from '../plan/analysis.js';
@@ -251,16 +250,10 @@ function planBottleneck(
   const { head, tail } = insertBottleneck(network, id, spec, emptyWeights(spec, shape));
   const estimate = planBottlenecks === 'probed' ? probed?.codedBytes : undefined;
   const arenaBytes = foreseeArenaBytes(head, deployment?.device);
-  const wireBytes = estimate ?? trainedWireBytes(spec, shape, budgets?.wireBytes);
-  return { spec, cost: measureSplitCost(head, tail, { arenaBytes, wireBytes }) };
-}
-
-/** Training holds entropy-coded bytes to a budget, as far as it can tell them apart; without one, codes are at most packed. */
-function trainedWireBytes(spec: BottleneckSpec, shape: Shape, budget: number | undefined): number {
   const packed = packedWireBytes(spec, shape);
-  if (budget === undefined) return packed;
-  const least = leastCodedBytes(elementCount(wireShapeOf(spec, shape)), spec.bits);
-  return Math.min(packed, Math.max(budget, Math.ceil(least)));
+  // Training holds entropy-coded bytes to a budget; without one, codes are at most packed.
+  const wireBytes = estimate ?? Math.min(packed, budgets?.wireBytes ?? packed);
+  return { spec, cost: measureSplitCost(head, tail, { arenaBytes, wireBytes }) };
 }
 
 /** What a cut is judged by besides its own costs. */

@@ -8,18 +8,16 @@ import { initialWeights } from '../bottleneck/initial-weights.js';
 import { insertBottleneck } from '../bottleneck/insert.js';
 import type { BottleneckWeights } from '../bottleneck/parameters.js';
 import type { BottleneckReport } from '../bottleneck/report.js';
-import { formatBottleneck, packedWireBytes, wireShapeOf } from '../bottleneck/spec.js';
+import { packedWireBytes } from '../bottleneck/spec.js';
 import {
   settleTail,
   type TrainBottleneckRequest,
   type TrainedBottleneck,
   trainBottleneck,
 } from '../bottleneck/train-bottleneck.js';
-import { leastCodedBytes } from '../bottleneck/train-rate.js';
 import type { BottleneckRecipe } from '../bottleneck/train-recipe.js';
 import type { BottleneckStage } from '../bottleneck/train-stage.js';
 import type { RunContext } from '../core/context.js';
-import { fail } from '../core/errors.js';
 import type { Engine } from '../engines/engine.js';
 import { toCodes } from '../evaluate/wire-values.js';
 import { elementCount, type Graph, tensorOf } from '../ir/graph.js';
@@ -79,10 +77,9 @@ export interface BottleneckSplit {
 /**
  * The quantized layers before the cut stay as they are while the bottleneck learns from what they give. Interrupted and run again it
  * goes on where it was, to the same bytes.
- * @throws IsplitError E_BUDGET_INFEASIBLE, what quantizing, training and the engine throw
+ * @throws IsplitError what quantizing, training and the engine throw
  */
 export async function buildBottleneckSplit(request: BottleneckSplitRequest, ctx: RunContext): Promise<BottleneckSplit> {
-  checkTarget(request);
   const { network, cut, spec, seed, recipe } = request;
   const { weights, started } = await startFromData(request, ctx);
   const output = { scale: wireScale(spec.bits), zeroPoint: WIRE_ZERO_POINT };
@@ -179,21 +176,6 @@ const CODER_BYTES = 4;
 
 function withTarget({ wireBytes }: BottleneckSplitRequest): { codedBytes?: number } {
   return wireBytes === undefined ? {} : { codedBytes: Math.max(1, (1 - RATE_MARGIN) * wireBytes - CODER_BYTES) };
-}
-
-/** @throws IsplitError E_BUDGET_INFEASIBLE when the rate loss cannot see codes that are so few bytes */
-function checkTarget(request: BottleneckSplitRequest): void {
-  const { network, cut, spec } = request;
-  const { codedBytes } = withTarget(request);
-  const values = elementCount(wireShapeOf(spec, tensorOf(network, cut).shape.slice(1)));
-  const least = leastCodedBytes(values, spec.bits);
-  if (codedBytes === undefined || codedBytes >= least) return;
-  fail(
-    'E_BUDGET_INFEASIBLE',
-    `${values} values of ${spec.bits} bits at "${cut}" cannot be held to ${request.wireBytes} B: training tells rates apart down to ${Math.ceil(least)} B`,
-    { cut, bottleneck: formatBottleneck(spec), wireBytes: request.wireBytes, leastBytes: Math.ceil(least) },
-    'Take 4 bits (-b4), fewer channels, or a larger --budget-wire.',
-  );
 }
 
 /** A head made int8, with the codec learnt on its codes. */
