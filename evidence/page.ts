@@ -8,6 +8,8 @@ import { type EntropyFigures, renderEntropy } from './codec-section.js';
 import { type QuantizationFigures, renderQuantization } from './quantization-section.js';
 import type { Reproducibility } from './reproducible-builds.js';
 import { type PreprocessFigures, renderPreprocessC, renderTails, type TailsFigures } from './tail-sections.js';
+import type { TrainedNetworks } from './trained-networks.js';
+import { renderTrainedNetworks } from './trained-section.js';
 import { type FuzzRunFigures, type RuntimeFigures, renderFuzzRun, renderRuntimes } from './verify-sections.js';
 
 interface CountsEvidence {
@@ -186,6 +188,8 @@ ${renderTails(load<TailsFigures>('tails'), table)}
 ${renderPreprocessC(load<PreprocessFigures>('preprocess-c'), table)}
 
 ${renderEntropy(load<EntropyFigures>('entropy-codec'), table)}
+
+${renderTrainedNetworks(load<TrainedNetworks>('trained-networks'), table)}
 
 ## Mutated model files
 
