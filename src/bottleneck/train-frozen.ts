@@ -6,7 +6,7 @@ import { findLogits } from '../passes/logits.js';
 import { removeDeadCode } from '../passes/remove-dead-code.js';
 import { setBatch } from '../passes/set-batch.js';
 import { simulatedGraph } from '../quantize/simulated-graph.js';
-import { type Augmentation, type Placement, placePicture } from '../train/augment.js';
+import { type Augmentation, type PictureShape, type Placement, placePicture } from '../train/augment.js';
 import type { TrainingSet } from '../train/training-set.js';
 
 /** Default of `FrozenRequest.cacheBytes`. */
@@ -119,20 +119,28 @@ async function compileFrozen(request: FrozenRequest): Promise<FrozenRunner> {
       teacherLogits: pairScores(answers[logits.id] as Float32Array, logits.width),
     };
   };
+  const asked = async (inputs: Float32Array): Promise<Float32Array> => {
+    const answers = await teacher.run({ [input]: inputs });
+    return pairScores(answers[logits.id] as Float32Array, logits.width);
+  };
   return {
     runOnce,
     part: {
       shape,
       classes: logits.classes,
       pictures,
-      ofPictures,
+      async ofPictures(batch) {
+        const values = await ofPictures(batch);
+        if (!augmentation.flip) return values;
+        const others = await asked(mirror(batch, { height, width, channels }));
+        return { ...values, teacherLogits: meanOf(values.teacherLogits, others) };
+      },
       async of(places, placements) {
         const values = await runOnce(places, placements);
         if (!augmentation.flip) return values;
         const mirrored = placements.map((placement) => ({ ...placement, flip: !placement.flip }));
-        const others = await teacher.run({ [input]: pictures(places, mirrored) });
-        const scores = pairScores(others[logits.id] as Float32Array, logits.width);
-        return { ...values, teacherLogits: meanOf(values.teacherLogits, scores) };
+        const others = await asked(pictures(places, mirrored));
+        return { ...values, teacherLogits: meanOf(values.teacherLogits, others) };
       },
       dispose: async () => {
         await teacher.dispose();
@@ -143,6 +151,15 @@ async function compileFrozen(request: FrozenRequest): Promise<FrozenRunner> {
     classes: logits.classes,
     codes: quant && { scale: quant.scale[0] as number, zeroPoint: quant.zeroPoint[0] as number },
   };
+}
+
+/** Left and right of every picture exchanged. */
+function mirror(batch: Float32Array, shape: PictureShape): Float32Array {
+  const size = shape.height * shape.width * shape.channels;
+  const mirrored = new Float32Array(batch.length);
+  const placement = { flip: true, down: 0, right: 0 };
+  for (let at = 0; at < batch.length; at += size) placePicture(batch, at, mirrored, at, shape, placement);
+  return mirrored;
 }
 
 /** (0, z) of a single score: the logits of both classes. */

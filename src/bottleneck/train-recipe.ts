@@ -20,7 +20,7 @@ export interface TaskStageRecipe extends StageRecipe {
   /** Of the losses: cross entropy with the labels, divergence from the whole network's answers, relative error of the decoded activation. */
   readonly weights: { readonly crossEntropy: number; readonly distillation: number; readonly feature: number };
   readonly averageDecay?: number;
-  /** Epochs without a better validation after which the stage ends. */
+  /** Epochs without a better validation after which the stage ends, with the best of them; absent: it ends with its last epoch. */
   readonly patience?: number;
 }
 

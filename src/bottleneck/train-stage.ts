@@ -181,6 +181,7 @@ async function runStage(run: StageRun, shared: StageContext, ctx: RunContext): P
       ...(averageDecay === undefined ? {} : { averageDecay }),
       ...(patience === undefined ? {} : { patience }),
       ...(validate === undefined ? {} : { validate }),
+      keep: patience === undefined ? 'last' : 'best',
       ...(kept === undefined ? {} : { checkpoints: kept }),
     },
     ctx,

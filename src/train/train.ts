@@ -137,7 +137,7 @@ class Training {
   async #endEpoch(): Promise<void> {
     const { epoch, state, lossSum, history, best } = this.#progress;
     this.#checkFinite();
-    const { validate } = this.#options;
+    const { keep, validate } = this.#options;
     const values = this.#currentValues();
     const validation = validate ? await validate(unpackValues(this.#places, values)) : null;
     if (Number.isNaN(validation)) this.#failDiverged('the validation is NaN', state.step, this.#rateAt(state.step - 1));
@@ -147,7 +147,7 @@ class Training {
       learningRate: this.#rateAt(state.step - 1),
       validation,
     };
-    const better = validation !== null && (best === undefined || validation > best.validation);
+    const better = keep !== 'last' && validation !== null && (best === undefined || validation > best.validation);
     const newBest: BestValues | undefined = better ? { epoch, validation, values } : best;
     this.#progress = {
       ...this.#progress,
@@ -273,12 +273,12 @@ function fingerprintOf(
   options: TrainOptions,
   step: TrainingStep,
 ): string {
-  const { epochs, learningRate, finalShare, warmupSteps, adam, averageDecay, patience, validate } = options;
+  const { epochs, learningRate, finalShare, warmupSteps, adam, averageDecay, keep, patience, validate } = options;
   const settings = [
     problem.parameters,
     problem.statistics ?? null,
     [source.batchSize, source.batchesPerEpoch, epochs, learningRate, finalShare ?? null, warmupSteps ?? null],
-    [adam ?? null, averageDecay ?? null, patience ?? null, validate !== undefined],
+    [adam ?? null, averageDecay ?? null, patience ?? null, keep ?? null, validate !== undefined],
   ];
   const hash = createHash('sha256').update(JSON.stringify(settings));
   for (const vector of [step.initial.parameters, step.initial.statistics]) {

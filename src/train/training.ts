@@ -74,6 +74,11 @@ export interface TrainOptions {
   readonly averageDecay?: number;
   /** Higher is better; called after each epoch with the parameters as they would be used. Samples that are in no batch. */
   readonly validate?: (current: TrainedValues) => Promise<number>;
+  /**
+   * Which epoch's parameters are returned: the one that `validate` likes best, the default, or the last one. Where the learning rate ends near
+   * zero the last is the one that has converged, and the best of many measured on few samples is best by luck.
+   */
+  readonly keep?: 'best' | 'last';
   /** What `validate` measures, as progress shows it; default `accuracy`. */
   readonly metric?: string;
   /** Epochs without a better validation after which training ends; the best parameters are returned. Default: never early. */

@@ -51,6 +51,19 @@ describe('the frozen part', () => {
     },
   );
 
+  it('asks the teacher about mixtures and their mirror images as well', async () => {
+    const frozen = await prepareFrozenPart({ ...base, augmentation: { flip: true, mix: true } }, {});
+    const mixed = frozen.pictures(places, placements);
+    const [given, turned] = [await frozen.ofPictures(mixed), await frozen.of(places, placements)];
+    expectClose(given.teacherLogits, turned.teacherLogits, 4);
+    expectClose(given.feature, turned.feature, 4);
+    await frozen.dispose();
+    const plain = await prepareFrozenPart({ ...base, augmentation: { mix: true } }, {});
+    const alone = (await plain.ofPictures(mixed)).teacherLogits;
+    expect(Math.max(...alone.map((v, i) => Math.abs(v - (given.teacherLogits[i] as number))))).toBeGreaterThan(0.01);
+    await plain.dispose();
+  });
+
   it('hands on what a quantized head gives, nearly as the integer executor has it', async () => {
     const head = await quantize(partitionGraph(network, [cut]).head);
     const frozen = await prepareFrozenPart({ ...base, quantizedHead: head }, {});

@@ -229,6 +229,17 @@ describe('train', () => {
     expect(last.metrics?.loss).toBeGreaterThan(0);
   });
 
+  it('returns the last epoch, validated or not, when told to', async () => {
+    const scores = [0.5, 0.9, 0.6];
+    const seen: TrainedValues[] = [];
+    const validate = async (values: TrainedValues): Promise<number> => scores[seen.push(values) - 1] as number;
+    const options = { ...settings(), epochs: 3, validate, keep: 'last' as const };
+    const outcome = await train(problem(), samples(), options, {});
+    expect(outcome.history.map(({ validation }) => validation)).toEqual(scores);
+    expect(outcome.bestEpoch).toBe(2);
+    expect(outcome.values).toEqual(seen[2]);
+  });
+
   it('moves statistics towards the batches', async () => {
     const { averageDecay: _, validate: __, ...plain } = settings();
     const { values } = await train(problem(), samples(), { ...plain, learningRate: 0, epochs: 4 }, {});
