@@ -83,7 +83,7 @@ describe('study', () => {
     [[...study, '--seeds', '0'], 2, 'E_USAGE', /--seeds "0" is not a whole number of at least 1/],
     [[...study, '--cuts', 'pool2,nowhere,pool1'], 2, 'E_CUT_UNKNOWN', /"nowhere"/],
     [[...study, '--cuts', 'pool2,pool3'], 3, 'E_STUDY_CUTS', /2 single-tensor cuts have no order/],
-    [[...study, '--wire', '0'], 4, 'E_BUDGET_INFEASIBLE', /no cut .* to 0 B/],
+    [[...study, '--wire', '0'], 2, 'E_BUDGET_CONTRADICTION', /wireBytes is 0/],
     [[...study, '--label-map', oneClass], 3, 'E_TRAIN_ONE_CLASS', /of class 3/],
   ])('%j ends %i with %s', async (args, code, errorCode, message) => {
     const cwd = emptyFolder();
