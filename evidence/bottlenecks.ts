@@ -42,25 +42,27 @@ export function budgetAt(rate: number): number {
 }
 
 export function bottleneckCases(): readonly BottleneckCase[] {
-  const limits: Readonly<Record<number, BottleneckLimit>> = {
-    880: { headMacsShare: 0.45, codedBytes: 880, lost: 0.013 },
-    450: { headMacsShare: 0.45, codedBytes: 455, lost: 0.019 },
-    225: { headMacsShare: 0.45, codedBytes: 235, lost: 0.051 },
-  };
-  const at = (network: string, cut: string, spec: string, wireBytes: number): BottleneckCase => ({
-    id: `${network}-${wireBytes}`,
-    network,
-    cut,
-    spec,
-    wireBytes,
-    limit: network === 'ic_resnet8' ? (limits[wireBytes] ?? null) : null,
+  const at = (
+    network: string,
+    cut: string,
+    spec: string,
+    wireBytes: number,
+    limit: BottleneckLimit | null = null,
+    id = `${network}-${wireBytes}`,
+  ): BottleneckCase => ({ id, network, cut, spec, wireBytes, limit });
+  const lost = (headMacsShare: number, codedBytes: number, share: number): BottleneckLimit => ({
+    headMacsShare,
+    codedBytes,
+    lost: share,
   });
   return [
     // After the first stack; after the second it is 71 % of the multiplications before any encoder.
-    at('ic_resnet8', 'activation_2', 'conv1x1-s4-c28-b8', 880),
-    at('ic_resnet8', 'activation_2', 'conv1x1-s4-c28-b4', 450),
-    at('ic_resnet8', 'activation_2', 'conv1x1-s4-c24-b4', 225),
+    at('ic_resnet8', 'activation_2', 'conv1x1-s4-c28-b8', 880, lost(0.45, 880, 0.013)),
+    at('ic_resnet8', 'activation_2', 'conv1x1-s4-c28-b4', 450, lost(0.45, 455, 0.019)),
+    at('ic_resnet8', 'activation_2', 'conv1x1-s4-c24-b4', 225, lost(0.45, 235, 0.051)),
     at('ic_resnet8', 'activation_2', 'conv1x1-s4-c16-b4', 110),
+    at('ic_resnet8', 'activation_2', 'deep3x3-s4-c28-b4', 450, lost(0.7, 450, 0.015), 'ic_resnet8-450-deep'),
+    at('fashion-cnn', 'pool1', 'conv1x1-s2-c40-b4', 880),
     at('fashion-cnn', 'pool1', 'conv1x1-s2-c24-b4', 450),
     at('fashion-cnn', 'pool1', 'conv1x1-s2-c16-b4', 225),
     at('fashion-cnn', 'pool1', 'conv1x1-s2-c12-b4', 110),

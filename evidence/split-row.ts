@@ -79,6 +79,8 @@ class TrainingWatch {
   #first: number | undefined;
   #last = 0;
   #told = '';
+  /** Epoch at which each stage was first seen. */
+  readonly #began = new Map<string, number>();
 
   constructor(report: (line: string) => void) {
     this.#report = report;
@@ -96,11 +98,13 @@ class TrainingWatch {
       this.#report(`${words.join(', ')}${loss === undefined ? '' : `, loss ${loss.toFixed(3)}`}`);
     this.#told = place;
     if (!TRAINING_STAGES.has(stage)) return;
+    if (epoch > 0 && !this.#began.has(stage)) this.#began.set(stage, epoch);
     this.#first ??= performance.now();
     this.#last = performance.now();
   }
 
   get minutes(): number | null {
-    return this.#first === undefined ? null : Number(((this.#last - this.#first) / 60_000).toFixed(2));
+    const whole = this.#began.has('fine-tune') && [...this.#began.values()].every((epoch) => epoch === 1);
+    return this.#first === undefined || !whole ? null : Number(((this.#last - this.#first) / 60_000).toFixed(2));
   }
 }
