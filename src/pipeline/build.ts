@@ -189,7 +189,7 @@ async function buildBottlenecked(
       wireBytes: request.analyze.budgets?.wireBytes,
       training,
       validation,
-      recipe: chooseRecipe(recipe, training, countMacs(network)),
+      recipe: chooseRecipe(recipe, training, countMacs(network), spec.bits),
       engine,
       threads,
       seed,

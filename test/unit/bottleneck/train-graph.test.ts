@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type BottleneckSpec, wireScale } from '../../../src/bottleneck/bottleneck.js';
+import { type BottleneckSpec, type WireBits, wireScale } from '../../../src/bottleneck/bottleneck.js';
 import { insertBottleneck } from '../../../src/bottleneck/insert.js';
 import { bottleneckParameters } from '../../../src/bottleneck/parameters.js';
 import { buildLearningGraph, graphOf } from '../../../src/bottleneck/train-graph.js';
@@ -146,6 +146,8 @@ describe('recipes', () => {
       return fineTune.epochs * Math.floor(samples / batchSize);
     };
     expect(Math.abs(steps(9000) / steps(40_000) - 1)).toBeLessThan(0.15);
+    const rate = (bits: WireBits) => chooseRecipe('default', pictures(300), 1e6, bits).fineTune.learningRate;
+    expect(rate(8)).toBeLessThan(rate(4));
     const few = chooseRecipe('default', pictures(300), 1e6);
     expect(few.fineTune.epochs).toBe(chooseRecipe('default', pictures(100), 1e6).fineTune.epochs);
     expect(few.fineTune.epochs).toBeGreaterThan(chooseRecipe('default', pictures(9000), 1e6).fineTune.epochs);
