@@ -40,6 +40,7 @@ export {
 } from './sdk/evaluate-build.js';
 export { type Inspection, inspectModel } from './sdk/inspect-model.js';
 export { choosePreprocess, demoPaths, type OpenedModel, type OpenModelOptions, openModel } from './sdk/open-model.js';
+export { type RetrainOptions, retrainBuild } from './sdk/retrain-build.js';
 export { type RunFileOptions, type RunSummary, type RunTensor, runFile } from './sdk/run-file.js';
 export { assembleStudy, measureCell, type StudyOptions, studyModel, writeStudy } from './sdk/study.js';
 export { defaultTrainedFile, type TrainedModel, type TrainModelOptions, trainModel } from './sdk/train-model.js';

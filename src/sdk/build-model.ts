@@ -49,6 +49,8 @@ export interface BuildOptions extends Omit<AnalyzeOptions, 'store'> {
   readonly fineTune?: boolean | 'own' | undefined;
   /** False: nothing is taken from the stage cache beside the folder. */
   readonly cache?: boolean | undefined;
+  /** Preprocessing as an earlier build had it, in the place of options and model card. */
+  readonly preprocessing?: PreprocessSpec | undefined;
 }
 
 /** The samples of a build by what they are for; none is in two groups, except that calibration and importance share theirs. */
@@ -108,7 +110,8 @@ export async function buildModel(
   await removeStaleTemporaries(cacheFolder);
   const store = options.cache === false ? undefined : openStageStore(cacheFolder);
   const deployment = chooseDeployment(options.device, options.link, options.gateway);
-  const { spec, assumed } = choosePreprocess(model, options);
+  const { preprocessing } = options;
+  const { spec, assumed } = preprocessing ? { spec: preprocessing, assumed: [] } : choosePreprocess(model, options);
   const data = await openBuildData(model, options, ctx);
   const engine = await createEngine(options.engine ?? 'onnx');
   const inputs = { model, dataset: data.importance, spec, assumed, engine, deployment };

@@ -20,7 +20,7 @@ import { elementCount, type Graph } from '../ir/graph.js';
 import { CUT_INPUT, CUT_OUTPUT } from '../plan/split-plan.js';
 import { renderEvaluationReport } from '../report/evaluation-report.js';
 import { type BaselineOptions, deployedOn, measureBuildBaselines, prepareBaselines } from './evaluate-baselines.js';
-import { openModel } from './open-model.js';
+import { findBuiltModel, type ModelPlaces } from './find-model.js';
 
 export const HEAD_FILE = 'head.tflite';
 const TAIL_FILE = 'tail.onnx';
@@ -28,12 +28,10 @@ const TAIL_FILE = 'tail.onnx';
 /** Records in one run of the tail, at most. */
 const TAIL_BATCH = 64;
 
-export interface EvaluateBuildOptions extends Omit<DatasetOptions, 'classCount' | 'classNames' | 'labelsRequired'> {
+export interface EvaluateBuildOptions
+  extends Omit<DatasetOptions, 'classCount' | 'classNames' | 'labelsRequired'>,
+    ModelPlaces {
   readonly testData: string;
-  /** The float model the folder was built from; another one is refused. */
-  readonly model?: string | undefined;
-  /** Where the model may lie: taken when it is the one. */
-  readonly modelHint?: string | undefined;
   readonly engine?: EngineChoice | undefined;
   readonly threads?: number | undefined;
   /** Measure simpler ideas on the same samples too. */
@@ -181,38 +179,18 @@ function openTestData(manifest: ArtifactManifest, options: EvaluateBuildOptions,
   );
 }
 
-/** The network the folder was built from: the model named, else one that is found by its hash; undefined with a note when there is none. */
+/** The network the folder was built from; undefined with a note when it is not found. */
 async function findFloatModel(
   built: BuiltFolder,
-  { model, modelHint }: EvaluateBuildOptions,
+  places: EvaluateBuildOptions,
   ctx: RunContext,
 ): Promise<Graph | undefined> {
-  const { manifest } = built;
-  if (model !== undefined) {
-    const opened = await openModel(model, {}, ctx);
-    if (opened.sha256 !== manifest.model.sha256) failOtherModel(model, opened.sha256, manifest);
-    return opened.network;
+  const found = await findBuiltModel(built, places, ctx);
+  if (!found) {
+    const { name } = built.manifest.model;
+    ctx.onWarning?.(`the float model ${name} was not found: only the int8 split is evaluated; --model FILE names it`);
   }
-  const remembered = (await readSourceHints(built.folder)).models[manifest.model.sha256];
-  for (const candidate of [modelHint, remembered]) {
-    if (candidate === undefined) continue;
-    try {
-      const opened = await openModel(candidate, {}, ctx);
-      if (opened.sha256 === manifest.model.sha256) return opened.network;
-    } catch (error) {
-      // A hint may be out of date; whatever lies there now is not what was asked for.
-      if (!(error instanceof IsplitError) || error.code === 'E_INTERRUPTED') throw error;
-    }
-  }
-  ctx.onWarning?.(
-    `the float model ${manifest.model.name} was not found: only the int8 split is evaluated; --model FILE names it`,
-  );
-  return undefined;
-}
-
-function failOtherModel(model: string, sha256: string, manifest: ArtifactManifest): never {
-  const message = `${path.basename(model)} has sha256 ${sha256.slice(0, 16)}…; the folder was built from ${manifest.model.name} with ${manifest.model.sha256.slice(0, 16)}…`;
-  fail('E_MODEL_MISMATCH', message, { model: path.basename(model), sha256, expected: manifest.model.sha256 });
+  return found?.opened.network;
 }
 
 /** Writes one line a sample; the file appears whole or not at all. @returns its path @throws IsplitError E_WRITE */

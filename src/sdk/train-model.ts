@@ -223,20 +223,12 @@ function findArchitecture(id: string): Architecture {
   if (found) return found;
   const ids = ARCHITECTURES.map((a) => a.id);
   const [nearest] = findNearestNames(id, ids);
-  if (existsSync(path.join(id, 'manifest.json'))) {
-    fail(
-      'E_USAGE',
-      `"${path.basename(id)}" is a built folder: training its bottleneck again is not possible yet`,
-      { folder: path.basename(id) },
-      'Build it again, or name an architecture to train from scratch.',
-    );
-  }
   fail(
     'E_ARCHITECTURE_UNKNOWN',
     `there is no architecture "${id}"${nearest ? `; did you mean ${nearest}?` : ''}`,
     { architecture: id, architectures: ids },
     existsSync(id)
-      ? `Networks are trained from scratch, not from a file: name one of ${ids.join(', ')}.`
+      ? `Networks are trained from scratch, not from a file: name one of ${ids.join(', ')}, or a folder that build left.`
       : `Name one of ${ids.join(', ')}.`,
   );
 }

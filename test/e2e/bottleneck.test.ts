@@ -6,7 +6,7 @@ import { openBuiltFolder } from '../../src/artifact/built-folder.js';
 import type { RunContext } from '../../src/core/context.js';
 import { IsplitError } from '../../src/core/errors.js';
 import { createRandom } from '../../src/core/random.js';
-import { type BuiltModel, buildModel, demoPaths, evaluateBuild, openModel } from '../../src/sdk.js';
+import { type BuiltModel, buildModel, demoPaths, evaluateBuild, openModel, retrainBuild } from '../../src/sdk.js';
 import { emptyFolder, filesIn } from './command-line.js';
 
 const MINUTE = 60_000;
@@ -99,6 +99,36 @@ describe('a build with a bottleneck', () => {
     },
     5 * MINUTE,
   );
+
+  it(
+    'is trained again from its folder: the same cut, board and shape, to another budget',
+    async () => {
+      const [folder, out] = [path.join(work, 'whole', 'build'), path.join(work, 'whole', 'smaller')];
+      const before = filesIn(folder).map((name) => readFileSync(path.join(folder, name)));
+      const quick = { samples: 600, trainSamples: 300, recipe: 'quick' as const, baselines: false };
+      const again = await retrainBuild(folder, { ...quick, budgets: { wireBytes: 80 }, out });
+      if (again.kind !== 'built') throw again.error;
+      const { manifest } = await openBuiltFolder(folder);
+      const { cut, bottleneck, device, preprocessing, model } = manifest;
+      expect(again.manifest).toMatchObject({ cut, bottleneck, device, preprocessing, model });
+      expect(again.manifest.budgets.asked).toEqual({ macs: 5_000_000, wireBytes: 80 });
+      expect(again.samples).toMatchObject({ on: 'test', test: manifest.accuracy?.samples });
+      expect(again.training?.bytes.coded).toBeLessThanOrEqual(80);
+      expect(again.evaluation.accuracy.splitInt8).toBeGreaterThan(0.75);
+      expect(filesIn(folder).map((name) => readFileSync(path.join(folder, name)))).toEqual(before);
+    },
+    5 * MINUTE,
+  );
+
+  it('cannot be trained again where model and data are not found: both are asked for', async () => {
+    const moved = path.join(work, 'moved', 'build');
+    cpSync(path.join(work, 'whole', 'build'), moved, { recursive: true });
+    const error = (await retrainBuild(moved, {}).catch((cause: unknown) => cause)) as IsplitError;
+    expect(error.all.map(({ code }) => code)).toEqual(['E_USAGE', 'E_USAGE']);
+    expect(error.all.map(({ hint }) => hint).join(' ')).toMatch(/--model FILE.*--data PATH/);
+    const other = (await retrainBuild(moved, { model: 'resnet8' }).catch((cause: unknown) => cause)) as IsplitError;
+    expect(other.code).toBe('E_MODEL_MISMATCH');
+  });
 
   it(
     'interrupted at three moments and run again gives the same bytes',
