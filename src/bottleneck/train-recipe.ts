@@ -64,7 +64,7 @@ const WARMUP_STEPS = 100;
 export const DEFAULT_WORK = 6e12;
 
 const LENGTHS: Readonly<Record<RecipeName, RecipeLengths>> = {
-  default: { reconstructSteps: 100, fineTuneSteps: 2300, settleSteps: 200, mostEpochs: 60, mostWork: DEFAULT_WORK },
+  default: { reconstructSteps: 100, fineTuneSteps: 2100, settleSteps: 200, mostEpochs: 60, mostWork: DEFAULT_WORK },
   quick: { reconstructSteps: 100, fineTuneSteps: 500, settleSteps: 0, mostEpochs: 20, mostWork: 1.5e12 },
 };
 
