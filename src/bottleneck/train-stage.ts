@@ -110,23 +110,34 @@ export async function learnTask(
   const loss = appendWeightedSum(builder, terms);
   const graph = graphOf(learning, [loss]);
   const exact = terms.length === sampleMeans;
+  const parameters = learntConstants(network, graph, start);
   const problem: TrainingProblem = {
     graph,
     loss,
-    parameters: learntConstants(network, graph, start),
-    ...(start === 'input' ? { paces: headPaces(network) } : {}),
+    parameters,
+    // Settling is slow as it is.
+    ...(start === 'wire' ? {} : { paces: pacesOf(network, parameters) }),
     smallestPart: exact ? SMALLEST_PART.exactly : SMALLEST_PART.nearly,
   };
   const validate = (values: TrainedValues): Promise<number> => judge(withValues(network, values));
   return runStage({ stage, recipe, network, problem, feeds, validate }, shared, ctx);
 }
 
-/** Layers before the cut are nearly what they should be; as fast as an encoder that has just been put in, they forget what they were. */
-const HEAD_PACE = 0.1;
+/**
+ * Layers before and behind the cut are nearly what they should be; as fast as an encoder and a decoder that have just been put in, they forget
+ * what they were. Of the tail, divergence of validation answers at 4 bits and 450 B after 8 epochs: 0.114 at a tenth of the rate, 0.109 at 0.3,
+ * 0.123 at all of it, 0.117 where everything learns at half the rate.
+ */
+const PACES = { head: 0.1, tail: 0.3 } as const;
 
-function headPaces({ head, encoderParameters }: BottleneckedNetwork): ReadonlyMap<string, number> {
-  const own = new Set(encoderParameters);
-  return new Map(trainableConstants(head).flatMap((id): [string, number][] => (own.has(id) ? [] : [[id, HEAD_PACE]])));
+function pacesOf(
+  { head, encoderParameters, decoderParameters }: BottleneckedNetwork,
+  parameters: readonly string[],
+): ReadonlyMap<string, number> {
+  const inserted = new Set([...encoderParameters, ...decoderParameters]);
+  const ofHead = new Set(trainableConstants(head));
+  const own = parameters.filter((id) => !inserted.has(id));
+  return new Map(own.map((id): [string, number] => [id, ofHead.has(id) ? PACES.head : PACES.tail]));
 }
 
 /** Settles within a few hundredths of what is wanted. */
