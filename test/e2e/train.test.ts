@@ -69,7 +69,12 @@ describe('train', () => {
     [[...train, '--learning-rate', '-1'], 2, 'E_USAGE', /is not a number above 0/],
     [[...train, '--augment', 'rotate'], 2, 'E_USAGE', /--augment "rotate"/],
     [[...train, '--input', '12x12x7'], 2, 'E_USAGE', /--input "12x12x7" is not a picture size/],
-    [['train', 'resnet8', '--data', data, '--recipe', 'quick'], 2, 'E_USAGE', /--recipe is for folders that build left/],
+    [
+      ['train', 'resnet8', '--data', data, '--recipe', 'quick'],
+      2,
+      'E_USAGE',
+      /--recipe is for folders that build left/,
+    ],
     [['train', 'resnet8', '--data', 'nowhere'], 3, 'E_DATA_UNREADABLE', /nowhere/],
   ])('%j ends %i with %s', async (args, code, errorCode, message) => {
     const cwd = emptyFolder();
