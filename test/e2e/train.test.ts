@@ -1,5 +1,5 @@
 /** `train` as a user runs it: what it prints and leaves, how the model is used, and what it says to wrong options. */
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { trainCase } from '../../evidence/trained-networks.js';
@@ -84,6 +84,20 @@ describe('train', () => {
     expect(error.message).toMatch(message);
     expect(error.hint.length).toBeGreaterThan(10);
     expect(filesIn(cwd)).toEqual([]);
+    rmSync(cwd, { recursive: true });
+  });
+
+  it('of a built folder takes what is for folders, and opens it', async () => {
+    const cwd = emptyFolder();
+    writeFileSync(path.join(cwd, 'manifest.json'), '{}');
+    const codesOf = async (...args: string[]): Promise<unknown> => {
+      const { error } = documentOf(await run(['train', '.', ...args, '--json'], { cwd })) as ErrorDocument;
+      return [error.code, error.message];
+    };
+    const refused = expect.stringMatching(/^--epochs is for architectures; .* \(and 1 more\)$/);
+    expect(await codesOf('--epochs', '3', '--augment', 'flip')).toEqual(['E_USAGE', refused]);
+    expect(await codesOf('--recipe', 'long')).toEqual(['E_USAGE', expect.stringMatching(/--recipe "long"/)]);
+    expect(await codesOf('--recipe', 'quick')).toEqual(['E_MANIFEST_INVALID', expect.any(String)]);
     rmSync(cwd, { recursive: true });
   });
 

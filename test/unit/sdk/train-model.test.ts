@@ -186,13 +186,6 @@ describe('trainModel', () => {
     expect(readdirSync(path.dirname(file)).filter((name) => name !== '.isplit-cache')).toEqual([]);
   });
 
-  it('refuses a built folder, for now', async () => {
-    const folder = newFolder();
-    writeFileSync(path.join(folder, 'manifest.json'), '{}');
-    const failed = trainModel(folder, path.join(newFolder(), 'm.tflite'), tiny);
-    await expect(failed).rejects.toMatchObject({ code: 'E_USAGE', message: expect.stringMatching(/built folder/) });
-  });
-
   it('keeps the last checkpoint when the next cannot be saved', async () => {
     const file = path.join(newFolder(), 'm.tflite');
     const cache = path.join(path.dirname(file), '.isplit-cache');
