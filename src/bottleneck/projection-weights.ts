@@ -14,6 +14,7 @@ import {
   projectBlocks,
   withBestDecoder,
 } from './linear-code.js';
+import { deepHiddenChannels } from './parameters.js';
 import { BlockMoments, metricOfSlopes, principalComponents } from './pca.js';
 import { wireShapeOf } from './spec.js';
 
@@ -141,7 +142,7 @@ function deepConstants(
   { grid, values, count }: Blocks,
 ): [string, Float32Array][] {
   const { stride, channels: cutChannels } = grid;
-  const gathered = 4 * cutChannels;
+  const gathered = deepHiddenChannels(cutChannels);
   const lift = new Float32Array(cutChannels);
   for (let i = 0; i < count * dimension; i++) {
     const c = i % cutChannels;

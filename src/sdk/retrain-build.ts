@@ -98,26 +98,28 @@ type DataOptions = Pick<BuildOptions, 'part' | 'labels' | 'labelMap' | 'recordSh
   readonly data?: string | undefined;
 };
 
-/** Data that is named is opened as the options say; else what the earlier build used, opened as it was then. */
+/** Data that is named is opened as the options say; else what the earlier build used, opened as it was then. Test data stay the same unless others are named. */
 async function findData(
   { folder, manifest }: BuiltFolder,
   { data, part, labels, labelMap, recordShape, testData, testLabels }: RetrainOptions,
 ): Promise<DataOptions> {
-  const test = testData === undefined ? {} : { testData, testLabels };
-  if (data !== undefined) return { data, part, labels, labelMap, recordShape, ...test };
   const known = (await readSourceHints(folder)).data;
   const { accuracy, calibration } = manifest;
-  const hint = known[calibration.data.sha256];
-  const tested = accuracy?.on === 'test' && testData === undefined ? known[accuracy.data.sha256] : undefined;
-  const text = (from: typeof hint, key: string): string | undefined =>
+  const text = (from: (typeof known)[string] | undefined, key: string): string | undefined =>
     typeof from?.[key] === 'string' ? from[key] : undefined;
+  const tested = accuracy?.on === 'test' && testData === undefined ? known[accuracy.data.sha256] : undefined;
+  const test = tested
+    ? { testData: text(tested, 'path'), testLabels: text(tested, 'labels') }
+    : { testData, testLabels };
+  if (data !== undefined) return { data, part, labels, labelMap, recordShape, ...test };
+  const hint = known[calibration.data.sha256];
   return {
     data: text(hint, 'path'),
     part: part ?? (text(hint, 'part') as BuildOptions['part']),
     labels: labels ?? text(hint, 'labels'),
     labelMap: labelMap ?? text(hint, 'labelMap'),
     recordShape: recordShape ?? text(hint, 'recordShape'),
-    ...(tested ? { testData: text(tested, 'path'), testLabels: text(tested, 'labels') } : test),
+    ...test,
   };
 }
 
