@@ -1,11 +1,10 @@
 /** A bottleneck: what stands at a cut so that few bytes cross it. Types that search, insertion and training share. */
 import type { Graph } from '../ir/graph.js';
 
-export const ENCODERS = ['conv1x1', 'conv3x3', 'separable3x3', 'deep3x3', 'i-split', 'dense'] as const;
+export const ENCODERS = ['conv1x1', 'conv3x3', 'separable3x3', 'i-split', 'dense'] as const;
 /**
  * The device's part. `conv1x1`: stride × stride kernel when the stride is not 1; `conv3x3`: one convolution; `separable3x3`:
- * depthwise 3×3 with the stride, then 1×1; `deep3x3`: a 3×3 convolution with stride 2 to four times the channels, relu, then one with the
- * rest of the stride; `i-split`: the paper's two strided 3×3 convolutions; `dense`: a cut without height and width.
+ * depthwise 3×3 with the stride, then 1×1; `i-split`: the paper's two strided 3×3 convolutions; `dense`: a cut without height and width.
  */
 export type EncoderKind = (typeof ENCODERS)[number];
 

@@ -210,10 +210,6 @@ function appendEncoder(head: Graph, parts: Parts): { graph: Graph; output: strin
         const x = writer.conv('encoder/depthwise', cut, id, spec.stride, 'none', true);
         return writer.conv('encoder', x, wire, 1, 'relu6');
       }
-      case 'deep3x3': {
-        const x = writer.conv('encoder/hidden', cut, `${cut}/encoder/hidden`, 2, 'relu');
-        return writer.conv('encoder', x, wire, spec.stride / 2, 'relu6');
-      }
       case 'i-split': {
         const x = writer.conv('encoder/hidden', cut, `${cut}/encoder/hidden`, 2, 'relu');
         return writer.conv('encoder', x, wire, 2, 'relu6');

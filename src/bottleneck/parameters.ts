@@ -34,11 +34,6 @@ export function paperHiddenChannels(cutChannels: number): number {
   return Math.max(1, Math.round(cutChannels / 8));
 }
 
-/** Channels between the convolutions of `deep3x3`: all that 2 × 2 places hold. */
-export function deepHiddenChannels(cutChannels: number): number {
-  return 4 * cutChannels;
-}
-
 /**
  * Kernels and biases of every layer, and `decoder/offset`: what is added to the channels of the wire before a strided decoder. A
  * value on the wire is at least 0 and means its distance from the middle of its channel; a transposed convolution's own bias is the same
@@ -87,13 +82,6 @@ function encoderLayers({ encoder, stride, channels }: BottleneckSpec, cutChannel
         ['encoder/depthwise', [1, 3, 3, cutChannels], true],
         ['encoder', [channels, 1, 1, cutChannels]],
       ];
-    case 'deep3x3': {
-      const hidden = deepHiddenChannels(cutChannels);
-      return [
-        ['encoder/hidden', [hidden, 3, 3, cutChannels]],
-        ['encoder', [channels, stride / 2, stride / 2, hidden]],
-      ];
-    }
     case 'i-split': {
       const hidden = paperHiddenChannels(cutChannels);
       return [

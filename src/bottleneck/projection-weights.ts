@@ -14,7 +14,6 @@ import {
   projectBlocks,
   withBestDecoder,
 } from './linear-code.js';
-import { deepHiddenChannels } from './parameters.js';
 import { BlockMoments, metricOfSlopes, principalComponents } from './pca.js';
 import { wireShapeOf } from './spec.js';
 
@@ -112,64 +111,13 @@ export function projectionWeights(
   const { grid } = blocks;
   if (spec.encoder === 'separable3x3') return separableWeights(spec, moments, blocks, rangesOf);
   const ranges = rangesOf(projectBlocks(code, blocks), code.channels);
-  const encoder = encoderWeights(code, ranges);
-  return new Map([...encoderConstants(spec, encoder, code, blocks), ...decoderWeights(code, ranges, grid)]);
-}
-
-function encoderConstants(
-  spec: BottleneckSpec,
-  { kernel, bias }: ReturnType<typeof encoderWeights>,
-  code: LinearCode,
-  blocks: Blocks,
-): [string, Float32Array][] {
-  if (spec.encoder === 'deep3x3') return deepConstants(kernel, bias, code, blocks);
   const kernelSize = spec.encoder === 'conv3x3' ? 3 : spec.stride;
-  return [
-    ['encoder/kernel', embedBlocks(kernel, blocks.grid, code.channels, kernelSize)],
+  const { kernel, bias } = encoderWeights(code, ranges);
+  return new Map([
+    ['encoder/kernel', embedBlocks(kernel, grid, code.channels, kernelSize)],
     ['encoder/bias', bias],
-  ];
-}
-
-/**
- * The first convolution gathers the values of 2 × 2 places, each in a channel of its own, raised by as much as its channel falls below zero, so
- * that the relu changes nothing; the second projects them.
- * @param kernel [outputs, stride, stride, cut channels]
- */
-function deepConstants(
-  kernel: Float32Array,
-  bias: Float32Array,
-  { channels, dimension }: LinearCode,
-  { grid, values, count }: Blocks,
-): [string, Float32Array][] {
-  const { stride, channels: cutChannels } = grid;
-  const gathered = deepHiddenChannels(cutChannels);
-  const lift = new Float32Array(cutChannels);
-  for (let i = 0; i < count * dimension; i++) {
-    const c = i % cutChannels;
-    lift[c] = Math.max(lift[c] as number, -(values[i] as number));
-  }
-  const gather = new Float32Array(gathered * gathered);
-  for (let h = 0; h < gathered; h++) gather[h * gathered + h] = 1;
-  const projection = new Float32Array(kernel.length);
-  const lowered = Float32Array.from(bias);
-  for (let k = 0; k < channels; k++) {
-    for (let place = 0; place < stride * stride; place++) {
-      const [y, x] = [Math.floor(place / stride), place % stride];
-      const outer = (y >> 1) * (stride / 2) + (x >> 1);
-      const inner = (y & 1) * 2 + (x & 1);
-      for (let c = 0; c < cutChannels; c++) {
-        const weight = kernel[k * dimension + place * cutChannels + c] as number;
-        projection[k * dimension + outer * gathered + inner * cutChannels + c] = weight;
-        lowered[k] = (lowered[k] as number) - weight * (lift[c] as number);
-      }
-    }
-  }
-  return [
-    ['encoder/hidden/kernel', embedBlocks(gather, { ...grid, stride: 2 }, gathered, 3)],
-    ['encoder/hidden/bias', Float32Array.from({ length: gathered }, (_, h) => lift[h % cutChannels] as number)],
-    ['encoder/kernel', projection],
-    ['encoder/bias', lowered],
-  ];
+    ...decoderWeights(code, ranges, grid),
+  ]);
 }
 
 /** w = gain · (E (x − centre) − low), one row an output channel. */

@@ -7,6 +7,9 @@ export interface BottleneckReport {
   /** Share of right answers on the validation samples after each stage; wire and encoder quantized. */
   readonly validation: Readonly<Record<'initial' | 'afterReconstruct' | 'afterFineTune' | 'afterSettle', number>>;
   readonly history: Readonly<Record<'reconstruct' | 'fineTune' | 'settle', readonly EpochRecord[]>>;
-  /** Payload on the wire. `coded`: mean over validation samples by the codec learnt on training samples. */
-  readonly bytes: { readonly packed: number; readonly coded: number };
+  /**
+   * Payload on the wire. `coded`: mean over validation samples by the codec learnt on training samples. `scaledBy`: what the trained wire was
+   * multiplied by so that the codes keep to the budget; 1 where they did by themselves.
+   */
+  readonly bytes: { readonly packed: number; readonly coded: number; readonly scaledBy: number };
 }

@@ -11,7 +11,6 @@ export const ENCODER_STRIDES: Readonly<Record<EncoderKind, readonly number[]>> =
   conv1x1: [1, 2, 4],
   conv3x3: [1, 2],
   separable3x3: [1, 2],
-  deep3x3: [2, 4],
   'i-split': [4],
   dense: [1],
 };
@@ -116,27 +115,14 @@ export function fitToCut(spec: BottleneckSpec, shape: Shape): BottleneckSpec {
       `Use at most ${most} channels.`,
     );
   }
-  if (!blocksNest(spec, shape)) {
-    problems.add(
-      'E_BOTTLENECK_SPEC',
-      `${spec.encoder} with stride ${spec.stride} takes heights and widths that are multiples of ${spec.stride}, not ${cut}`,
-      context,
-      `Use ${spec.encoder} with stride 2, or conv1x1.`,
-    );
-  }
   problems.throwIfAny();
   return { ...spec, channels };
-}
-
-/** Whether the blocks of both stages of an encoder lie where one stage with the whole stride has them: padding would move them. */
-function blocksNest({ encoder, stride }: BottleneckSpec, shape: Shape): boolean {
-  return encoder !== 'deep3x3' || stride === 2 || shape.slice(0, 2).every((size) => size % stride === 0);
 }
 
 /** Whether `fitToCut` would take it. */
 export function takesCut(spec: BottleneckSpec, shape: Shape): boolean {
   if ((spec.encoder === 'dense') !== (shape.length === 1) || (shape.length !== 1 && shape.length !== 3)) return false;
-  return spec.channels <= blockElements(spec.stride, shape) && blocksNest(spec, shape);
+  return spec.channels <= blockElements(spec.stride, shape);
 }
 
 /** Values of the cut behind one place on the wire. */

@@ -15,17 +15,25 @@ const SMALLEST_SHARE = 1e-7;
  * for the batch being small where each code has a bin: with up to 16 codes, and in channels of 8 bits that span no more than 33; a wider
  * channel's codes are taken to be equally frequent within a bin.
  * @param wire [batch, …, channels], in 0 … 6, before rounding
+ * @param stride only every such sample counts, from the first on; the batch is a multiple of it
  * @returns id of a scalar
  */
-export function appendCodedBytes(builder: GraphBuilder, wire: string, bits: WireBits): string {
+export function appendCodedBytes(builder: GraphBuilder, wire: string, bits: WireBits, stride = 1): string {
   const op = (kind: string, inputs: readonly string[], attrs = {}): string =>
     builder.op(kind, inputs, attrs, { id: `rate/${kind}` });
   const { shape } = builder.type(wire);
   const [batch, channels] = [shape[0] as number, shape.at(-1) as number];
-  const places = elementCount(shape) / channels;
+  const sampleElements = elementCount(shape) / batch;
+  const counted =
+    stride === 1
+      ? wire
+      : op('slice', [op('reshape', [wire], { shape: [-1, stride, sampleElements] })], {
+          begin: [0, 0, 0],
+          size: [-1, 1, -1],
+        });
   const codes = 2 ** bits;
   const bins = codes <= COUNTED_CODES ? codes : BINS;
-  const rows = op('reshape', [wire], { shape: [1, -1, channels] });
+  const rows = op('reshape', [counted], { shape: [1, -1, channels] });
   const steps = op('mul', [rows, builder.scalar((codes - 1) / WIRE_CLAMP)]);
   const rounded = op('stop_gradient', [op('round', [steps])]);
   const span = bins === codes ? undefined : appendSpan(builder, rounded, bins);
@@ -57,12 +65,12 @@ export function appendCodedBytes(builder: GraphBuilder, wire: string, bits: Wire
     slope = op('add', [slope, op('sum', [passed], { axes: [0], keepDims: true })]);
   }
   const moved = op('mul', [at, op('stop_gradient', [slope])]);
-  const soft = op('mul', [op('sum', [moved], { axes: [0, 1, 2], keepDims: false }), builder.scalar(1 / places)]);
+  const soft = op('sum', [op('mean', [moved], { axes: [1], keepDims: true })], { axes: [0, 1, 2], keepDims: false });
   // The value of the rounded codes with the slope of the others.
   const hard = op('stop_gradient', [entropy]);
   const sloped = op('add', [hard, op('sub', [soft, op('stop_gradient', [soft])])]);
   const bitsAPlace = span ? op('add', [sloped, span.bitsWithin]) : sloped;
-  return op('mul', [bitsAPlace, builder.scalar(places / batch / 8)]);
+  return op('mul', [bitsAPlace, builder.scalar(sampleElements / channels / 8)]);
 }
 
 /** Where the bins of each channel begin, and how many codes each takes, at least one: [1, 1, channels]; and the bits that tell those apart, a scalar. */

@@ -1,5 +1,5 @@
 /** How a bottleneck is trained: which losses, how long, how fast. */
-import type { Augmentation } from '../train/augment.js';
+import { type Augmentation, MIXED_TOGETHER } from '../train/augment.js';
 import type { AdamOptions } from '../train/training.js';
 import type { WireBits } from './bottleneck.js';
 import type { DecoderKind } from './parameters.js';
@@ -104,7 +104,7 @@ export function chooseRecipe(
 ): BottleneckRecipe {
   const samples = set.count;
   const lengths = LENGTHS[name];
-  const batchSize = Math.max(1, Math.min(BATCH, samples));
+  const batchSize = Math.min(BATCH, Math.max(1, samples - (samples % MIXED_TOGETHER)));
   const share = Math.min(1, lengths.mostWork / (lengths.fineTuneSteps * batchSize * macs));
   const epochs = (steps: number): number =>
     Math.max(1, Math.min(lengths.mostEpochs, Math.round((share * steps) / Math.floor(samples / batchSize))));

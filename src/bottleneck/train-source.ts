@@ -1,4 +1,4 @@
-import { type Augmentation, drawMixture, drawPlacement, mixRows } from '../train/augment.js';
+import { type Augmentation, drawMixtures, drawPlacement, mixRows } from '../train/augment.js';
 import { oneHot } from '../train/losses.js';
 import { shuffledBatches } from '../train/shuffled-batches.js';
 import type { BatchSource } from '../train/training.js';
@@ -42,7 +42,7 @@ export function learningBatches(
       const seen = augmentation.mix || feeds.pictures !== undefined ? frozen.pictures(places, placements) : undefined;
       const mixed = augmentation.mix ? seen : undefined;
       if (mixed) {
-        const shares = Array.from(places, (place) => drawMixture(seed, epoch, place));
+        const shares = drawMixtures(seed, epoch, places);
         mixRows(mixed, shares);
         mixRows(labels, shares);
       }

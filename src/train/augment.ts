@@ -8,7 +8,7 @@ export interface Augmentation {
   /** What is put around it: zeros (in the network's own units) or the nearest pixel of the edge (default). */
   readonly padding?: 'zero' | 'edge';
   /**
-   * Every second picture is a mixture with another one of its batch, by a share drawn evenly; so are its labels. Source: Zhang et al.,
+   * Every second picture of a batch is a mixture with the next one, by a share drawn evenly; so are its labels. Source: Zhang et al.,
    * "mixup: Beyond Empirical Risk Minimization", ICLR 2018. For learning from a teacher: Beyer et al., "Knowledge distillation: A good
    * teacher is patient and consistent", CVPR 2022.
    */
@@ -22,10 +22,14 @@ export interface Placement {
   readonly right: number;
 }
 
-/** Share of the other picture in a mixture: 0 for a picture that stays alone. */
-export function drawMixture(seed: number, epoch: number, sample: number): number {
-  const random = createRandom(mixSeeds(seed, epoch, sample, MIX_STREAM));
-  return random.next() < 0.5 ? 0 : random.next();
+/** Of so many pictures of a batch, the first stays alone. */
+export const MIXED_TOGETHER = 2;
+
+/** Share of the next picture in every picture of a batch: 0 in the first and every second one after it, which stay alone. */
+export function drawMixtures(seed: number, epoch: number, samples: Uint32Array): number[] {
+  return Array.from(samples, (sample, i) =>
+    i % MIXED_TOGETHER === 0 ? 0 : createRandom(mixSeeds(seed, epoch, sample, MIX_STREAM)).next(),
+  );
 }
 
 /** Apart from where a picture is placed. */

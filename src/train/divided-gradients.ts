@@ -22,13 +22,13 @@ export function countParts(
   problem: TrainingProblem,
   { engine, threads = availableParallelism() }: DivisionOptions,
 ): number {
-  const { smallestPart } = problem;
+  const { smallestPart, partMultiple = 1 } = problem;
   if (smallestPart === undefined || !engine.compileApart) return 1;
   const learnt = problem.parameters.reduce((sum, id) => sum + elementCount(tensorOf(problem.graph, id).shape), 0);
   if (learnt > MOST_PARAMETERS) return 1;
   const batch = batchOf(problem);
   let parts = Math.min(threads, Math.floor(batch / smallestPart));
-  while (parts > 1 && batch % parts !== 0) parts--;
+  while (parts > 1 && batch % (parts * partMultiple) !== 0) parts--;
   return Math.max(1, parts);
 }
 

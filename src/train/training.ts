@@ -22,6 +22,8 @@ export interface TrainingProblem {
    * a row a sample. Absent: not, as where a batch is normalised by its own statistics.
    */
   readonly smallestPart?: number;
+  /** Parts have a multiple of so many samples; default 1. */
+  readonly partMultiple?: number;
 }
 
 /** Everything that changes while training; vectors are packed in the order of `TrainingProblem.parameters`, each in graph layout. */

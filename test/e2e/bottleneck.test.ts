@@ -164,7 +164,10 @@ describe('a build with a bottleneck', () => {
       probe: false,
     });
     expect(built.kind).toBe('built');
-    if (built.kind === 'built') expect(built.evaluation.wireBytes.mean).toBeLessThanOrEqual(1.05 * 300);
+    if (built.kind === 'built') {
+      expect(built.training?.bytes.coded).toBeLessThanOrEqual(300);
+      expect(built.evaluation.wireBytes.mean).toBeLessThanOrEqual(1.05 * 300);
+    }
     // No bottleneck brings anything to 1 B.
     expect(await codeOf({ budgets: { wireBytes: 1 } })).toBe('E_BUDGET_INFEASIBLE');
     expect(existsSync(path.join(work, 'refused', 'head.tflite'))).toBe(false);

@@ -21,16 +21,12 @@ function problemsOf(run: () => unknown): string {
 }
 
 describe('parseBottleneck', () => {
-  it.each([
-    'conv1x1-s1-c8-b4',
-    'conv3x3-s2-c8-b4',
-    'separable3x3-s2-c16-b2',
-    'deep3x3-s4-c8-b4',
-    'dense-s1-c32-b8',
-    'i-split-s4-c4-b1',
-  ])('reads and writes %s', (text) => {
-    expect(formatBottleneck(parseBottleneck(text))).toBe(text);
-  });
+  it.each(['conv1x1-s1-c8-b4', 'conv3x3-s2-c8-b4', 'separable3x3-s2-c16-b2', 'dense-s1-c32-b8', 'i-split-s4-c4-b1'])(
+    'reads and writes %s',
+    (text) => {
+      expect(formatBottleneck(parseBottleneck(text))).toBe(text);
+    },
+  );
   it('leaves the channels of i-split to the cut: a quarter of its channels, 8 bits', () => {
     const paper = parseBottleneck('i-split');
     expect(fitToCut(paper, [112, 112, 64])).toEqual({ encoder: 'i-split', stride: 4, channels: 16, bits: 8 });
@@ -52,7 +48,6 @@ describe('parseBottleneck', () => {
     expect(problemsOf(() => fitToCut(parseBottleneck('dense-c4-b8'), [8, 8, 4]))).toContain('conv1x1');
     expect(problemsOf(() => fitToCut(parseBottleneck('conv1x1-s1-c4-b8'), [64]))).toContain('dense');
     expect(problemsOf(() => fitToCut(parseBottleneck('conv1x1-s1-c5-b8'), [8, 8, 4]))).toContain('4 values');
-    expect(problemsOf(() => fitToCut(parseBottleneck('deep3x3-s4-c5-b8'), [8, 6, 4]))).toContain('multiples of 4');
   });
 });
 

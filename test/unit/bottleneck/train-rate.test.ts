@@ -6,6 +6,7 @@ import { createRandom } from '../../../src/core/random.js';
 import { GraphBuilder } from '../../../src/ir/builder.js';
 import { SHAPES } from '../../../src/ops/index.js';
 import { runReference } from '../../../src/ops/reference.js';
+import { setBatch } from '../../../src/passes/set-batch.js';
 
 const [BATCH, H, W, C] = [16, 3, 4, 3] as const;
 const random = createRandom(8);
@@ -30,12 +31,20 @@ function countedBytes(wire: ArrayLike<number>, bits: WireBits): number {
   return total / 8 / BATCH;
 }
 
-function graphFor(bits: WireBits, wanted?: number) {
-  const builder = new GraphBuilder('rate', SHAPES);
-  const x = builder.input('x', [BATCH, H, W, C]);
-  const bytes = appendCodedBytes(builder, x, bits);
-  const of = wanted === undefined ? bytes : appendRateLoss(builder, bytes, wanted);
-  const forward = builder.build([of]);
+interface Wish {
+  readonly wanted?: number;
+  readonly stride?: number;
+  readonly batch?: number;
+}
+
+/** @param batch another one, set afterwards as a part of a batch has it */
+function graphFor(bits: WireBits, { wanted, stride, batch = BATCH }: Wish = {}) {
+  const first = new GraphBuilder('rate', SHAPES);
+  const x = first.input('x', [BATCH, H, W, C]);
+  const bytes = appendCodedBytes(first, x, bits, stride);
+  const of = wanted === undefined ? bytes : appendRateLoss(first, bytes, wanted);
+  const forward = setBatch(first.build([of]), batch);
+  const builder = new GraphBuilder('slope', SHAPES, forward);
   const slope = appendGradients(builder, forward, { of, wrt: [x] }).get(x) as string;
   return { graph: builder.build([of, slope]), of, slope };
 }
@@ -73,10 +82,34 @@ describe('coded bytes as a loss', () => {
     expect(countedBytes(wire, bits)).toBeLessThan(0.9 * countedBytes(values, bits));
   });
 
+  it.each([4, 8] as const)('counts every second sample alone, if asked to, %i bits', (bits) => {
+    const isCounted = (i: number): boolean => Math.floor(i / (H * W * C)) % 2 === 0;
+    const run = (x: Float32Array, wish: Wish): { value: number; slopes: number[] } => {
+      const { graph, of, slope } = graphFor(bits, wish);
+      const result = runReference(graph, { x });
+      return { value: result[of]?.[0] as number, slopes: [...(result[slope] as Float64Array)] };
+    };
+    const every = run(values, { stride: 2 });
+    const alone = run(
+      values.filter((_, i) => isCounted(i)),
+      { batch: BATCH / 2 },
+    );
+    expect(every.value).toBeCloseTo(alone.value, 6);
+    expect(every.slopes.filter((_, i) => isCounted(i))).toEqual(alone.slopes);
+    expect(every.slopes.every((v, i) => isCounted(i) || v === 0)).toBe(true);
+  });
+
+  it.each([4, 8] as const)('the slopes of equal parts add up to that of the whole, %i bits', (bits) => {
+    const [part, twice] = [graphFor(bits), graphFor(bits, { batch: 2 * BATCH })];
+    const slopes = [...(runReference(part.graph, { x: values })[part.slope] as Float64Array)];
+    const whole = runReference(twice.graph, { x: Float32Array.of(...values, ...values) })[twice.slope] as Float64Array;
+    for (const [i, v] of slopes.entries()) expect(2 * (whole[i] as number)).toBeCloseTo(v, 9);
+  });
+
   it('the loss pulls from both sides to what is wanted', () => {
     const now = countedBytes(values, 4);
     const at = (wanted: number) => {
-      const { graph, of, slope } = graphFor(4, wanted);
+      const { graph, of, slope } = graphFor(4, { wanted });
       const result = runReference(graph, { x: values });
       return { loss: result[of]?.[0] as number, slope: result[slope] as Float64Array };
     };
