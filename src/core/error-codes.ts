@@ -316,10 +316,30 @@ export const ERROR_CODES = {
     remedy:
       'The message names the runtimes and how far they differ; nothing was written. Please report it with the model.',
   },
+  E_WIRE_COBS: {
+    exit: 3,
+    meaning: 'Bytes from a serial link are not COBS: a block reaches beyond the end, or nothing ends it.',
+    remedy: 'Check baud rate and wiring; the next frame begins after the next zero byte.',
+  },
+  E_WIRE_FRAME: {
+    exit: 3,
+    meaning: 'Bytes are no frame: cut short, damaged, of another version, or not made by an encoder of ours.',
+    remedy: 'docs/wire.md has the frame field by field; a damaged frame is sent again by its device.',
+  },
   E_WIRE_PAYLOAD: {
     exit: 3,
     meaning: 'A payload is none that the encoder of this split makes: cut short, too long or damaged.',
     remedy: 'Send the frame again; device and gateway must run the same build (compare their splitId).',
+  },
+  E_WIRE_RESULT: {
+    exit: 3,
+    meaning: 'Bytes are no result of a tail: cut short, damaged, or of another version.',
+    remedy: 'docs/wire.md has the result field by field; ask again by sending the frame again.',
+  },
+  E_WIRE_TOPIC: {
+    exit: 2,
+    meaning: 'A name cannot stand in a topic, or a topic is none of ours.',
+    remedy: 'Models, devices and instances are named with letters, digits, dot, _ and -, at most 64.',
   },
   E_WRITE: {
     exit: 3,
