@@ -6,7 +6,7 @@ import { findLogits } from '../passes/logits.js';
 import { removeDeadCode } from '../passes/remove-dead-code.js';
 import { setBatch } from '../passes/set-batch.js';
 import { simulatedGraph } from '../quantize/simulated-graph.js';
-import { type Augmentation, type PictureShape, type Placement, placePicture } from '../train/augment.js';
+import { type Augmentation, type Placement, placePicture } from '../train/augment.js';
 import type { TrainingSet } from '../train/training-set.js';
 
 /** Default of `FrozenRequest.cacheBytes`. */
@@ -32,10 +32,7 @@ export interface FrozenRequest {
 export interface FrozenValues {
   /** [batch, …] */
   readonly feature: Float32Array;
-  /**
-   * [batch, classes]; of a network with a single score z, the pairs (0, z). Where pictures are mirrored, the mean of what the
-   * network says to both: a better teacher than either.
-   */
+  /** [batch, classes]; of a network with a single score z, the pairs (0, z). */
   readonly teacherLogits: Float32Array;
 }
 
@@ -70,8 +67,6 @@ export async function prepareFrozenPart(request: FrozenRequest, ctx: RunContext)
 
 interface FrozenRunner {
   readonly part: Omit<FrozenPart, 'cached'>;
-  /** As `of`, but the teacher looks at the pictures only as they are placed. */
-  readonly runOnce: FrozenPart['of'];
   readonly elements: number;
   readonly classes: number;
   /** Quantization of the feature, when it comes from an int8 graph. */
@@ -109,8 +104,6 @@ async function compileFrozen(request: FrozenRequest): Promise<FrozenRunner> {
     });
     return batch;
   };
-  const runOnce = (places: Uint32Array, placements: readonly Placement[]): Promise<FrozenValues> =>
-    ofPictures(pictures(places, placements));
   const ofPictures = async (inputs: Float32Array): Promise<FrozenValues> => {
     const answers = await teacher.run({ [input]: inputs });
     const features = head ? await head.run({ [quantizedHead?.inputs[0] as string]: inputs }) : answers;
@@ -119,29 +112,13 @@ async function compileFrozen(request: FrozenRequest): Promise<FrozenRunner> {
       teacherLogits: pairScores(answers[logits.id] as Float32Array, logits.width),
     };
   };
-  const asked = async (inputs: Float32Array): Promise<Float32Array> => {
-    const answers = await teacher.run({ [input]: inputs });
-    return pairScores(answers[logits.id] as Float32Array, logits.width);
-  };
   return {
-    runOnce,
     part: {
       shape,
       classes: logits.classes,
       pictures,
-      async ofPictures(batch) {
-        const values = await ofPictures(batch);
-        if (!augmentation.flip) return values;
-        const others = await asked(mirror(batch, { height, width, channels }));
-        return { ...values, teacherLogits: meanOf(values.teacherLogits, others) };
-      },
-      async of(places, placements) {
-        const values = await runOnce(places, placements);
-        if (!augmentation.flip) return values;
-        const mirrored = placements.map((placement) => ({ ...placement, flip: !placement.flip }));
-        const others = await asked(pictures(places, mirrored));
-        return { ...values, teacherLogits: meanOf(values.teacherLogits, others) };
-      },
+      ofPictures,
+      of: (places, placements) => ofPictures(pictures(places, placements)),
       dispose: async () => {
         await teacher.dispose();
         await head?.dispose();
@@ -151,15 +128,6 @@ async function compileFrozen(request: FrozenRequest): Promise<FrozenRunner> {
     classes: logits.classes,
     codes: quant && { scale: quant.scale[0] as number, zeroPoint: quant.zeroPoint[0] as number },
   };
-}
-
-/** Left and right of every picture exchanged. */
-function mirror(batch: Float32Array, shape: PictureShape): Float32Array {
-  const size = shape.height * shape.width * shape.channels;
-  const mirrored = new Float32Array(batch.length);
-  const placement = { flip: true, down: 0, right: 0 };
-  for (let at = 0; at < batch.length; at += size) placePicture(batch, at, mirrored, at, shape, placement);
-  return mirrored;
 }
 
 /** (0, z) of a single score: the logits of both classes. */
@@ -172,10 +140,6 @@ function pairScores(scores: Float32Array, width: number): Float32Array {
   return pairs;
 }
 
-function meanOf(a: Float32Array, b: Float32Array): Float32Array {
-  return a.map((v, i) => (v + (b[i] as number)) / 2);
-}
-
 /** All samples, and all mirrored ones behind them. */
 async function fillCache(
   runner: FrozenRunner,
@@ -183,7 +147,7 @@ async function fillCache(
   variants: number,
   ctx: RunContext,
 ): Promise<FrozenPart['of']> {
-  const { elements, classes, codes, runOnce } = runner;
+  const { elements, classes, codes, part } = runner;
   const total = set.count * variants;
   const features = codes ? new Int8Array(total * elements) : new Float32Array(total * elements);
   const answers = new Float32Array(total * classes);
@@ -193,7 +157,7 @@ async function fillCache(
     const rows = Array.from({ length: batchSize }, (_, i) => Math.min(at + i, total - 1));
     const places = Uint32Array.from(rows, (row) => row % set.count);
     const placements = rows.map((row) => ({ flip: row >= set.count, down: 0, right: 0 }));
-    const { feature, teacherLogits } = await runOnce(places, placements);
+    const { feature, teacherLogits } = await part.of(places, placements);
     const real = Math.min(batchSize, total - at);
     const values = feature.subarray(0, real * elements);
     if (codes) for (let i = 0; i < values.length; i++) features[at * elements + i] = toCode(values[i] as number, codes);
@@ -201,8 +165,6 @@ async function fillCache(
     answers.set(teacherLogits.subarray(0, real * classes), at * classes);
     ctx.onProgress?.({ stage: 'frozen layers', done: at + real, total, unit: 'images' });
   }
-  const half = set.count * classes;
-  const teacher = variants === 2 ? meanOf(answers.subarray(0, half), answers.subarray(half)) : answers;
   return async (places, placements) => {
     const feature = new Float32Array(places.length * elements);
     const teacherLogits = new Float32Array(places.length * classes);
@@ -211,7 +173,7 @@ async function fillCache(
       const from = features.subarray(row * elements, (row + 1) * elements);
       if (codes) decodeInto(from, feature, i * elements, codes);
       else feature.set(from, i * elements);
-      teacherLogits.set(teacher.subarray(place * classes, (place + 1) * classes), i * classes);
+      teacherLogits.set(answers.subarray(row * classes, (row + 1) * classes), i * classes);
     });
     return { feature, teacherLogits };
   };

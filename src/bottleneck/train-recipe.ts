@@ -64,7 +64,7 @@ const WARMUP_STEPS = 100;
 export const DEFAULT_WORK = 6e12;
 
 const LENGTHS: Readonly<Record<RecipeName, RecipeLengths>> = {
-  default: { reconstructSteps: 100, fineTuneSteps: 2100, settleSteps: 200, mostEpochs: 60, mostWork: DEFAULT_WORK },
+  default: { reconstructSteps: 100, fineTuneSteps: 2450, settleSteps: 200, mostEpochs: 60, mostWork: DEFAULT_WORK },
   quick: { reconstructSteps: 100, fineTuneSteps: 500, settleSteps: 0, mostEpochs: 20, mostWork: 1.5e12 },
 };
 
@@ -108,7 +108,7 @@ export function chooseRecipe(
   const share = Math.min(1, lengths.mostWork / (lengths.fineTuneSteps * batchSize * macs));
   const epochs = (steps: number): number =>
     Math.max(1, Math.min(lengths.mostEpochs, Math.round((share * steps) / Math.floor(samples / batchSize))));
-  const task = { temperature: 2, finalShare: 0.02, weights: { crossEntropy: 0.1, distillation: 1, feature: 0 } };
+  const task = { temperature: 2, finalShare: 0.02, weights: { crossEntropy: 0.3, distillation: 1, feature: 0 } };
   return {
     batchSize,
     augmentation: chooseAugmentation(name, set.shape),
