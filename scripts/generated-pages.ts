@@ -7,6 +7,7 @@ import { renderErrorsPage } from '../src/core/errors-page.js';
 import { JSON_SCHEMA_FILES, listDevices, listLinks, renderDevicesPage } from '../src/devices/index.js';
 import { renderSupportedOpsPage } from '../src/ops/supported-ops-page.js';
 import { VERSION } from '../src/sdk.js';
+import { emitFormatHeader } from '../src/wire/emit-format-header.js';
 
 /** A file that is made from tables in the code, so that it cannot disagree with them. */
 export interface GeneratedPage {
@@ -24,5 +25,6 @@ export const GENERATED_PAGES: readonly GeneratedPage[] = [
   { path: 'docs/performance.md', render: renderPerformancePage },
   ...studyPages(),
   { path: 'docs/supported-ops.md', render: renderSupportedOpsPage },
+  { path: 'firmware-templates/common/isplit_wire_format.h', render: emitFormatHeader },
   ...Object.entries(JSON_SCHEMA_FILES).map(([path, render]) => ({ path, render })),
 ];

@@ -92,6 +92,13 @@ function chooseAugmentation(
 const LEARNING_RATE = { fine: 5e-4, coarse: 1e-3 } as const;
 
 /**
+ * So warm that whole answers are compared, not just the likeliest classes. 28 channels, 450 B, 6 epochs, divergence from the teacher on 2 000 pictures of
+ * another data set (neither network ever saw their like): 0.402 at 2, 0.367 at 4, 0.371 at 8, 0.350 at 20; twice the epochs at 2: 0.369.
+ * On pictures that the teacher was trained on the difference is small.
+ */
+const TEMPERATURE = 20;
+
+/**
  * @param set what is trained on
  * @param macs multiply-accumulates of the whole network
  * @param bits of a code on the wire; default few
@@ -108,7 +115,11 @@ export function chooseRecipe(
   const share = Math.min(1, lengths.mostWork / (lengths.fineTuneSteps * batchSize * macs));
   const epochs = (steps: number): number =>
     Math.max(1, Math.min(lengths.mostEpochs, Math.round((share * steps) / Math.floor(samples / batchSize))));
-  const task = { temperature: 2, finalShare: 0.02, weights: { crossEntropy: 0.3, distillation: 1, feature: 0 } };
+  const task = {
+    temperature: TEMPERATURE,
+    finalShare: 0.02,
+    weights: { crossEntropy: 0.3, distillation: 1, feature: 0 },
+  };
   return {
     batchSize,
     augmentation: chooseAugmentation(name, set.shape),

@@ -150,7 +150,7 @@ function pacesOf(
 }
 
 /** Settles within a few hundredths of what is wanted. */
-const RATE_WEIGHT = 20;
+const RATE_WEIGHT = 40;
 
 /**
  * Bytes are counted over pictures that stay alone. Mixtures have less contrast and take fewer: held to 100 B among them, pictures as the device

@@ -60,6 +60,7 @@ function corrupt(what: string, length: number): never {
 /** Cuts a stream at its delimiters. Holds at most `mostBytes`: what is longer is dropped up to the next delimiter. */
 export class CobsStream {
   readonly #mostBytes: number;
+  readonly #mostHeld: number;
   #held: number[] = [];
   #overrun = false;
   /** Pieces that were too long or no COBS. */
@@ -67,7 +68,8 @@ export class CobsStream {
 
   /** @param mostBytes of a decoded frame */
   constructor(mostBytes: number) {
-    this.#mostBytes = cobsMaxBytes(mostBytes);
+    this.#mostBytes = mostBytes;
+    this.#mostHeld = cobsMaxBytes(mostBytes);
   }
 
   /** Frames that these bytes complete. */
@@ -75,7 +77,7 @@ export class CobsStream {
     const frames: Uint8Array[] = [];
     for (const byte of bytes) {
       if (byte !== COBS_DELIMITER) {
-        if (this.#held.length < this.#mostBytes) this.#held.push(byte);
+        if (this.#held.length < this.#mostHeld) this.#held.push(byte);
         else this.#overrun = true;
         continue;
       }
@@ -93,7 +95,8 @@ export class CobsStream {
     if (held.length === 0 && !overrun) return undefined;
     if (!overrun) {
       try {
-        return decodeCobs(held);
+        const frame = decodeCobs(held);
+        if (frame.length <= this.#mostBytes) return frame;
       } catch {
         // Counted below: a line begins in the middle of a frame, and noise is none of ours.
       }

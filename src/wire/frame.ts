@@ -123,6 +123,17 @@ export function encodeFrame(frame: Frame): Uint8Array {
   return bytes;
 }
 
+/** An encoded frame with the flag for frames that were sent before. @returns a copy */
+export function markResent(bytes: Uint8Array): Uint8Array {
+  const marked = bytes.slice();
+  if (marked.length < FRAME_OVERHEAD_BYTES) return marked;
+  const view = new DataView(marked.buffer);
+  view.setUint8(3, view.getUint8(3) | FRAME_FLAGS.resent);
+  const end = marked.length - FRAME_TRAILER_BYTES;
+  view.setUint32(end, crc32(marked.subarray(0, end)), true);
+  return marked;
+}
+
 /**
  * Reads bytes that anyone may have sent, in time that grows with their number alone.
  * @returns the frame, its payload a view of `bytes`; or what is wrong

@@ -2,6 +2,7 @@
  * What a device keeps until it is answered. No clock, no sockets, no randomness of its own: the C library does the same, step for step,
  * and both are tested against one another.
  */
+import { markResent } from './frame.js';
 
 export interface OutboxLimits {
   /** Frames kept. */
@@ -39,7 +40,8 @@ export interface OutboxCounts {
 
 export interface KeptFrame {
   readonly sequence: number;
-  readonly bytes: Uint8Array;
+  /** As it is to be sent now. */
+  bytes: Uint8Array;
   readonly sinceMs: number;
   /** Times sent. */
   sent: number;
@@ -110,6 +112,8 @@ export class Outbox {
     this.counts.sent++;
     const wait = Math.min(this.limits.resendMs * 2 ** Math.min(frame.sent, 20), this.limits.mostResendMs);
     frame.sent++;
+    // A copy: the transport may still hold the bytes that it was given.
+    frame.bytes = markResent(frame.bytes);
     frame.dueMs = nowMs + wait - spread(frame.sequence, frame.sent, Math.floor(wait / 4));
   }
 
