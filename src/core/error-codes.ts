@@ -336,6 +336,11 @@ export const ERROR_CODES = {
     meaning: 'Bytes are no result of a tail: cut short, damaged, or of another version.',
     remedy: 'docs/wire.md has the result field by field; ask again by sending the frame again.',
   },
+  E_WIRE_STATE: {
+    exit: 3,
+    meaning: 'The retained state of a device or tail cannot be read.',
+    remedy: 'docs/wire.md has the fields; the message names what is wrong.',
+  },
   E_WIRE_TOPIC: {
     exit: 2,
     meaning: 'A name cannot stand in a topic, or a topic is none of ours.',

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeFrame, encodeFrame, FRAME_FIELDS, type WireField } from '../../../src/wire/frame.js';
 import { DEFAULT_OUTBOX } from '../../../src/wire/outbox.js';
 import { decodeResult, RESULT_FIELDS, RESULT_STATUSES } from '../../../src/wire/result.js';
+import { parseDeviceState } from '../../../src/wire/state.js';
 import { repositoryRoot } from '../../support/shared-data.js';
 import { EXAMPLE_FRAME } from '../wire/any-frame.js';
 
@@ -25,13 +26,18 @@ describe('docs/wire.md', () => {
     const [frame, result] = blocks as [Uint8Array, Uint8Array];
     expect(decodeFrame(frame)).toEqual(EXAMPLE_FRAME);
     expect(encodeFrame(EXAMPLE_FRAME)).toEqual(frame);
-    const [json] = (/```json\n([\s\S]*?)```/.exec(page) ?? []).slice(1) as [string];
+    const [json] = (/```json\n(\{"status":"ok"[\s\S]*?)```/.exec(page) ?? []).slice(1) as [string];
     const expected = { status: 'ok', bootId: 0xdeadbeef, sequence: 7, classId: 4, tailUs: 1500, retryMs: 0 };
     for (const bytes of [result, new TextEncoder().encode(json.trim())]) {
       const read = decodeResult(bytes);
       expect(read).toMatchObject(expected);
       expect(read.confidence).toBeCloseTo(0.5, 4);
     }
+  });
+
+  it('its state is read', () => {
+    const [json] = (/```json\n(\{"status": [\s\S]*?)```/.exec(page) ?? []).slice(1) as [string];
+    expect(parseDeviceState(new TextEncoder().encode(json))).toMatchObject({ results: 'json', bootId: 0xdeadbeef });
   });
 
   it('states the bounds that devices have by default', () => {
