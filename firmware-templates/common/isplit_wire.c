@@ -178,11 +178,11 @@ int isplit_cobs_push(isplit_cobs_stream *stream, uint8_t byte) {
 }
 
 /* Times go around after 2^32 ms: what counts is how far one is behind the other. */
-static int is_reached(uint32_t at_ms, uint32_t now_ms) { return (int32_t)(now_ms - at_ms) > 0; }
+static int is_reached(uint32_t at_ms, uint32_t now_ms) { return (int32_t)(now_ms - at_ms) >= 0; }
 
 static uint32_t spread(uint32_t sequence, uint32_t sent, uint32_t most) {
   uint32_t h = sequence ^ sent * 0x9e3779b9u;
-  h = (h ^ h >> 16) * 0x85ebca6du;
+  h = (h ^ h >> 16) * 0x85ebca6bu;
   h = (h ^ h >> 13) * 0xc2b2ae35u;
   return (h ^ h >> 16) % (most + 1u);
 }
