@@ -343,7 +343,7 @@ export const ERROR_CODES = {
   },
   E_WIRE_TOPIC: {
     exit: 2,
-    meaning: 'A name cannot stand in a topic, or a topic is none of ours.',
+    meaning: 'A name cannot stand in a topic.',
     remedy: 'Models, devices and instances are named with letters, digits, dot, _ and -, at most 64.',
   },
   E_WRITE: {

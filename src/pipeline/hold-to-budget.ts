@@ -7,7 +7,8 @@ const HELD_SHARE = 0.995;
 /** A wire that takes more rounds than this, or a smaller factor, was not trained for its budget. */
 const MOST_ROUNDS = 8;
 const SMALLEST_FACTOR = 0.7;
-const LARGEST_STEP = 0.99;
+/** Every round shrinks the wire at least by this. */
+const GENTLEST_STEP = 0.99;
 
 export interface HeldWire<T> {
   readonly network: BottleneckedNetwork;
@@ -33,7 +34,7 @@ export async function holdToBudget<T extends { readonly codedBytes: number }>(
   for (let round = 0; round < MOST_ROUNDS && held.coded.codedBytes > wireBytes; round++) {
     // Finely quantized values lose a bit when they are halved.
     const bitsTooMany = (8 * (held.coded.codedBytes - HELD_SHARE * wireBytes)) / codes;
-    const scaledBy = held.scaledBy * Math.min(LARGEST_STEP, 2 ** -bitsTooMany);
+    const scaledBy = held.scaledBy * Math.min(GENTLEST_STEP, 2 ** -bitsTooMany);
     if (scaledBy < SMALLEST_FACTOR) break;
     const network = scaleWire(trained, scaledBy);
     held = { network, coded: await code(network), scaledBy };

@@ -15,20 +15,14 @@ import { verifyGraph } from '../../../src/ir/verify.js';
 import { SHAPES } from '../../../src/ops/index.js';
 import { findLogits } from '../../../src/passes/logits.js';
 import { demoPaths, openModel } from '../../../src/sdk.js';
+import { runGraph } from './run-graph.js';
 
 let engine: Engine;
 beforeAll(async () => {
   engine = await createEngine('onnx');
 });
 
-async function run(graph: Graph, values: Float32Array): Promise<Float32Array> {
-  const compiled = await engine.compile(graph, { optimise: false });
-  try {
-    return (await compiled.run({ [graph.inputs[0] as string]: values }))[graph.outputs[0] as string] as Float32Array;
-  } finally {
-    await compiled.dispose();
-  }
-}
+const run = (graph: Graph, values: Float32Array): Promise<Float32Array> => runGraph(engine, graph, values);
 
 function drawInputs(network: Graph, count: number): Float32Array {
   const random = createRandom(4);

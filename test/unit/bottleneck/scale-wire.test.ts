@@ -8,6 +8,7 @@ import type { Engine } from '../../../src/engines/engine.js';
 import { createEngine } from '../../../src/engines/index.js';
 import { elementCount, type Graph, tensorOf } from '../../../src/ir/graph.js';
 import { demoPaths, openModel } from '../../../src/sdk.js';
+import { runGraph } from './run-graph.js';
 
 const FACTOR = 0.8;
 
@@ -16,14 +17,7 @@ beforeAll(async () => {
   engine = await createEngine('onnx');
 });
 
-async function run(graph: Graph, values: Float32Array): Promise<Float32Array> {
-  const compiled = await engine.compile(graph, { optimise: false });
-  try {
-    return (await compiled.run({ [graph.inputs[0] as string]: values }))[graph.outputs[0] as string] as Float32Array;
-  } finally {
-    await compiled.dispose();
-  }
-}
+const run = (graph: Graph, values: Float32Array): Promise<Float32Array> => runGraph(engine, graph, values);
 
 describe('scaleWire', () => {
   it.each([
