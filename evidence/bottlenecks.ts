@@ -58,7 +58,8 @@ export function bottleneckCases(): readonly BottleneckCase[] {
     // After the first stack; after the second it is 71 % of the multiplications before any encoder.
     at('ic_resnet8', 'activation_2', 'conv1x1-s4-c28-b8', 880, lost(0.45, 880, 0.013)),
     at('ic_resnet8', 'activation_2', 'conv1x1-s4-c28-b4', 450, lost(0.45, 455, 0.019), lost(0.7, 450, 0.015)),
-    at('ic_resnet8', 'activation_2', 'conv1x1-s4-c24-b4', 235, lost(0.45, 235, 0.051)),
+    // The wire is held to its budget on validation pictures; test pictures may take some tenths of a byte more.
+    at('ic_resnet8', 'activation_2', 'conv1x1-s4-c24-b4', 233, lost(0.45, 235, 0.051)),
     at('ic_resnet8', 'activation_2', 'conv1x1-s4-c24-b4', 225),
     at('ic_resnet8', 'activation_2', 'conv1x1-s4-c16-b4', 110),
     at('fashion-cnn', 'pool1', 'conv1x1-s2-c40-b4', 880),
